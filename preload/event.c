@@ -1,0 +1,141 @@
+#include "event.h"
+
+#include <inttypes.h>
+#include <time.h>
+#include <unistd.h>
+
+static void
+begin(struct text *t, const char *event, uint64_t time_ns)
+{
+  text_add(t, "{\"v\":1,\"event\":\"%s\",\"time_ns\":%" PRIu64 ",\"pid\":%d,\"exe\":", event, time_ns,
+           (int)getpid());
+  text_add_json(t, process.exe);
+}
+
+static void
+add_stack(struct text *t, const char *name, const struct story *story,
+          const struct story_stack *stack)
+{
+  text_add(t, ",\"%s\":[", name);
+  for (int i = 0; i < stack->count; i++) {
+    uint64_t pc = stack->frames[i].pc;
+    const struct module *m = modules_find(story->modules, pc);
+    text_add(t, "%s{\"pc\":\"0x%" PRIx64 "\"", i ? "," : "", pc);
+    if (m) {
+      text_add(t, ",\"module\":");
+      text_add_json(t, m->path);
+      text_add(t, ",\"offset\":\"0x%" PRIx64 "\"", pc - m->base);
+      if (m->build_id_length) {
+        text_add(t, ",\"build_id\":\"");
+        for (size_t k = 0; k < m->build_id_length; k++)
+          text_add(t, "%02x", m->build_id[k]);
+        text_add(t, "\"");
+      }
+    }
+    text_add(t, "}");
+  }
+  text_add(t, "]");
+}
+
+static void
+add_thread(struct text *t, const struct story *story, const struct story_thread *thread)
+{
+  text_add(t, "{\"tid\":%d,\"thread\":", (int)thread->tid);
+  text_add_json(t, thread->name);
+  text_add(t, ",\"state\":\"%c\",\"group\":", thread->state);
+  text_add_json(t, thread->group);
+  if (thread->exact)
+    text_add(t, ",\"exact\":\"%s\"", thread->exact);
+  add_stack(t, "stack", story, &thread->stack);
+  if (thread->creator) {
+    add_stack(t, "created_by", story, &thread->created_by);
+    text_add(t, ",\"creator_tid\":%d", (int)thread->creator);
+  }
+  text_add(t, "}");
+}
+
+void
+event_fork(struct text *t, const struct story *story)
+{
+  begin(t, "fork", story->time_ns);
+  text_add(t, ",\"id\":\"%s\",\"tid\":%d,\"thread\":", story->id, (int)story->tid);
+  text_add_json(t, story->thread);
+  if (story->entry)
+    text_add(t, ",\"entry\":\"%s\"", story->entry);
+  if (story->child)
+    text_add(t, ",\"child\":%d", (int)story->child);
+  text_add(t, ",\"threads\":%d,\"threads_at_entry\":%d,\"seen\":%u,\"capture\":\"%s\"",
+           story->threads, story->threads_at_entry, story->seen, story->capture);
+  if (story->same_as)
+    text_add(t, ",\"same_as\":\"%s\"", story->same_as);
+  if (!story->same_as) {
+    text_add(t, ",\"capture_us\":%" PRIu64 ",\"stopped_us\":%" PRIu64, story->capture_ns / 1000,
+             story->stopped_ns / 1000);
+    if (story->why) {
+      text_add(t, ",\"capture_why\":");
+      text_add_json(t, story->why);
+    }
+    add_stack(t, "site", story, &story->site);
+    text_add(t, ",\"others\":[");
+    for (int i = 0; i < story->other_count; i++) {
+      text_add(t, "%s", i ? "," : "");
+      add_thread(t, story, &story->others[i]);
+    }
+    text_add(t, "],\"groups\":[");
+    for (int i = 0; i < story->group_count; i++) {
+      text_add(t, "%s{\"module\":", i ? "," : "");
+      text_add_json(t, story->groups[i].module);
+      text_add(t, ",\"count\":%d}", story->groups[i].count);
+    }
+    text_add(t, "]");
+  }
+  if (story->gone_count) {
+    text_add(t, ",\"gone\":[");
+    for (int i = 0; i < story->gone_count; i++) {
+      text_add(t, "%s{\"tid\":%d,\"thread\":", i ? "," : "", (int)story->gone[i].tid);
+      text_add_json(t, story->gone[i].name);
+      text_add(t, "}");
+    }
+    text_add(t, "]");
+  }
+  text_add(t, "}\n");
+}
+
+static void
+begin_outcome(struct text *t, const char *event)
+{
+  begin(t, event, now_ns(CLOCK_REALTIME));
+  text_add(t, ",\"fork\":\"%s\"", process.fork_id);
+}
+
+static void
+end_outcome(struct text *t)
+{
+  text_add(t, ",\"after_us\":%" PRIu64 "}\n", (now_ns(CLOCK_MONOTONIC) - process.forked_at) / 1000);
+}
+
+void
+event_exec(struct text *t, const char *path)
+{
+  begin_outcome(t, "exec");
+  text_add(t, ",\"path\":");
+  text_add_json(t, path);
+  end_outcome(t);
+}
+
+void
+event_exit(struct text *t, int status)
+{
+  begin_outcome(t, "exit");
+  text_add(t, ",\"status\":%d", status & 0xff);
+  end_outcome(t);
+}
+
+void
+event_note(struct text *t, const char *note)
+{
+  begin(t, "note", now_ns(CLOCK_REALTIME));
+  text_add(t, ",\"text\":");
+  text_add_json(t, note);
+  text_add(t, "}\n");
+}

@@ -1,0 +1,11 @@
+// Events as JSON lines (schema version 1).
+#pragma once
+
+#include "story.h"
+#include "text.h"
+
+void event_fork(struct text *t, const struct story *story);
+// Of the child of a multithreaded fork: before an exec of `path`, and at its end.
+void event_exec(struct text *t, const char *path);
+void event_exit(struct text *t, int status);
+void event_note(struct text *t, const char *note);

@@ -1,0 +1,254 @@
+// The outcome of a child: exec and exit. And an exec whose environment lost the library gets it back.
+#include "exec.h"
+
+#include "event.h"
+#include "futex.h"
+#include "interpose.h"
+#include "output.h"
+#include "process.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { MOST_VARIABLES = 8192 };
+
+// A variable of ours is missing from `environment`.
+static bool
+lost(char *const environment[], const char *name, const char *value)
+{
+  size_t n = strlen(name);
+
+  if (!value[0])
+    return false;
+  for (; environment && *environment; environment++) {
+    if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
+      return false;
+  }
+  return true;
+}
+
+struct extra {
+  char preload[sizeof process.preload + 16];
+  char events[sizeof process.events + 24];
+  char options[sizeof process.options_string + 24];
+};
+
+static size_t
+count(char *const list[])
+{
+  size_t n = 0;
+
+  while (list && list[n])
+    n++;
+  return n;
+}
+
+static char **
+restore(char *const environment[], char **to, struct extra *extra)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; environment && environment[i]; i++)
+    to[n++] = environment[i];
+  if (lost(environment, "LD_PRELOAD", process.preload)) {
+    snprintf(extra->preload, sizeof extra->preload, "LD_PRELOAD=%s", process.preload);
+    to[n++] = extra->preload;
+  }
+  if (lost(environment, "FORKHOUND_EVENTS", process.events)) {
+    snprintf(extra->events, sizeof extra->events, "FORKHOUND_EVENTS=%s", process.events);
+    to[n++] = extra->events;
+  }
+  if (lost(environment, "FORKHOUND_OPTIONS", process.options_string)) {
+    snprintf(extra->options, sizeof extra->options, "FORKHOUND_OPTIONS=%s", process.options_string);
+    to[n++] = extra->options;
+  }
+  to[n] = NULL;
+  return to;
+}
+
+// The environment for the exec: as given, or a copy on the caller's stack with our variables back.
+// No allocation: the caller may be a vfork child.
+#define RESTORED(environment)                                                                      \
+  (process.secure || !lost((environment), "LD_PRELOAD", process.preload) ||                        \
+           count(environment) > MOST_VARIABLES                                                     \
+       ? (char **)(environment)                                                                    \
+       : restore((environment), alloca((count(environment) + 4) * sizeof(char *)),                 \
+                 alloca(sizeof(struct extra))))
+
+static void
+ended(int how)
+{
+  if (process.outcome)
+    futex_set(&process.outcome->ended, how);
+}
+
+// `path` may be a name to be searched in PATH, or NULL for a descriptor.
+static void
+before_exec(const char *path, bool searched)
+{
+  int saved = errno;
+
+  fh_real_resolve();
+  // A failing try of a path search is no exec.
+  if (process_is_child() && (searched || !path || access(path, X_OK) == 0)) {
+    char bytes[8192];
+    struct text t = {.bytes = bytes, .size = sizeof bytes};
+    event_exec(&t, path ? path : "(descriptor)");
+    if (output_wants_events())
+      output_event(&t);
+    ended(OUTCOME_EXEC);
+  }
+  errno = saved;
+}
+
+FH_EXPORT int
+execve(const char *path, char *const arguments[], char *const environment[])
+{
+  before_exec(path, false);
+  return fh_real.execve(path, arguments, RESTORED(environment));
+}
+
+FH_EXPORT int
+execvpe(const char *file, char *const arguments[], char *const environment[])
+{
+  before_exec(file, true);
+  return fh_real.execvpe(file, arguments, RESTORED(environment));
+}
+
+FH_EXPORT int
+fexecve(int fd, char *const arguments[], char *const environment[])
+{
+  before_exec(NULL, false);
+  return fh_real.fexecve(fd, arguments, RESTORED(environment));
+}
+
+FH_EXPORT int
+execveat(int fd, const char *path, char *const arguments[], char *const environment[], int flags)
+{
+  before_exec(NULL, false);
+  return fh_real.execveat(fd, path, arguments, RESTORED(environment), flags);
+}
+
+FH_EXPORT int
+execv(const char *path, char *const arguments[])
+{
+  return execve(path, arguments, environ);
+}
+
+FH_EXPORT int
+execvp(const char *file, char *const arguments[])
+{
+  return execvpe(file, arguments, environ);
+}
+
+// The variadic forms: the arguments up to NULL, as an array on the stack.
+#define COUNT_ARGUMENTS(list, n)                                                                   \
+  do {                                                                                             \
+    va_list counting;                                                                              \
+    va_copy(counting, list);                                                                       \
+    for (n = 1; va_arg(counting, char *); n++)                                                     \
+      ;                                                                                            \
+    va_end(counting);                                                                              \
+  } while (0)
+
+static void
+collect(char **to, const char *first, size_t n, va_list *list)
+{
+  to[0] = (char *)(uintptr_t)first;
+  for (size_t i = 1; i <= n; i++)
+    to[i] = va_arg(*list, char *);
+}
+
+FH_EXPORT int
+execl(const char *path, const char *first, ...)
+{
+  va_list list;
+  size_t n;
+
+  va_start(list, first);
+  COUNT_ARGUMENTS(list, n);
+  char **arguments = alloca((n + 1) * sizeof(char *));
+  collect(arguments, first, n, &list);
+  va_end(list);
+  return execve(path, arguments, environ);
+}
+
+FH_EXPORT int
+execlp(const char *file, const char *first, ...)
+{
+  va_list list;
+  size_t n;
+
+  va_start(list, first);
+  COUNT_ARGUMENTS(list, n);
+  char **arguments = alloca((n + 1) * sizeof(char *));
+  collect(arguments, first, n, &list);
+  va_end(list);
+  return execvpe(file, arguments, environ);
+}
+
+FH_EXPORT int
+execle(const char *path, const char *first, ...)
+{
+  va_list list;
+  size_t n;
+
+  va_start(list, first);
+  COUNT_ARGUMENTS(list, n);
+  char **arguments = alloca((n + 1) * sizeof(char *));
+  collect(arguments, first, n, &list);
+  char *const *environment = va_arg(list, char *const *);
+  va_end(list);
+  return execve(path, arguments, environment);
+}
+
+static void
+before_exit(int status)
+{
+  int saved = errno;
+
+  if (!process_is_child()) {
+    errno = saved;
+    return;
+  }
+  if (output_wants_events()) {
+    char bytes[2048];
+    struct text t = {.bytes = bytes, .size = sizeof bytes};
+    event_exit(&t, status);
+    output_event(&t);
+  }
+  ended(OUTCOME_EXIT);
+  process.fork_id[0] = 0;
+  errno = saved;
+}
+
+static void
+on_exit_handler(int status, void *unused)
+{
+  (void)unused;
+  before_exit(status);
+}
+
+void
+exec_start(void)
+{
+  on_exit(on_exit_handler, NULL);
+}
+
+FH_EXPORT void
+_exit(int status)
+{
+  fh_real_resolve();
+  before_exit(status);
+  fh_real._exit(status);
+  __builtin_unreachable();
+}
+
+FH_EXPORT void _Exit(int status) __attribute__((alias("_exit")));

@@ -1,0 +1,22 @@
+// ELF: a wrapper shadows the real function by its name, and dlsym(RTLD_NEXT) finds what is behind.
+#include "interpose.h"
+
+#include <dlfcn.h>
+#include <stdatomic.h>
+
+struct fh_real fh_real;
+
+void
+fh_real_resolve(void)
+{
+  static _Atomic bool resolved;
+
+  if (atomic_load_explicit(&resolved, memory_order_acquire))
+    return;
+  // dlsym() returns an object pointer: POSIX promises that the conversion works.
+#define RESOLVE(result, symbol, parameters)                                                        \
+  *(void **)(void *)&fh_real.symbol = dlsym(RTLD_NEXT, #symbol);
+  FH_INTERPOSED(RESOLVE)
+#undef RESOLVE
+  atomic_store_explicit(&resolved, true, memory_order_release);
+}

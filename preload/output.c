@@ -1,0 +1,140 @@
+#include "output.h"
+
+#include "process.h"
+#include "raw_syscall.h"
+#include "text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+  bool open;
+  dev_t device;
+  ino_t inode;
+} stderr_at_start;
+
+void
+output_start(void)
+{
+  struct stat st;
+  int saved = errno;
+
+  if (fstat(STDERR_FILENO, &st) == 0) {
+    stderr_at_start.open = true;
+    stderr_at_start.device = st.st_dev;
+    stderr_at_start.inode = st.st_ino;
+  }
+  errno = saved;
+}
+
+// Raw system calls: write() and open() of libc are cancellation points, fork() is none. SIGPIPE and
+// SIGXFSZ of our writes are not the program's: they are blocked, and taken back. 0 or -errno.
+static long
+write_all(int fd, const char *bytes, size_t length)
+{
+  while (length > 0) {
+    long n = RAW(SYS_write, fd, bytes, length);
+    if (n == -EINTR)
+      continue;
+    if (n <= 0)
+      return n;
+    bytes += n;
+    length -= (size_t)n;
+  }
+  return 0;
+}
+
+static long
+write_quietly(int fd, const struct text *t)
+{
+  static const struct timespec at_once = {0, 0};
+  const uint64_t ours = 1u << (SIGPIPE - 1) | 1u << (SIGXFSZ - 1);
+  uint64_t old, pending;
+
+  RAW(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &old, sizeof old);
+  RAW(SYS_rt_sigpending, &pending, sizeof pending);
+  long error = write_all(fd, t->bytes, t->length);
+  uint64_t take = ours & ~pending;
+  if (error < 0 && take)
+    RAW(SYS_rt_sigtimedwait, &take, 0, &at_once, sizeof take);
+  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
+  return error;
+}
+
+void
+output_stderr(const struct text *t)
+{
+  struct stat st;
+  int saved = errno;
+
+  if (t->length > 0 && stderr_at_start.open && fstat(STDERR_FILENO, &st) == 0 &&
+      st.st_dev == stderr_at_start.device && st.st_ino == stderr_at_start.inode)
+    write_quietly(STDERR_FILENO, t);
+  errno = saved;
+}
+
+static long
+append(const char *path, const struct text *t)
+{
+  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
+  long fd = RAW(SYS_openat, AT_FDCWD, path, flags, 0644);
+
+  if (fd < 0)
+    return fd;
+  long error = write_quietly((int)fd, t);
+  RAW(SYS_close, fd);
+  return error;
+}
+
+static void
+expand_pid(const char *pattern, char *path, size_t size)
+{
+  size_t n = 0;
+
+  for (; *pattern && n + 12 < size; pattern++) {
+    if (pattern[0] == '%' && pattern[1] == 'p') {
+      n += (size_t)snprintf(path + n, size - n, "%d", (int)getpid());
+      pattern++;
+    } else {
+      path[n++] = *pattern;
+    }
+  }
+  path[n] = 0;
+}
+
+bool
+output_wants_events(void)
+{
+  return process.events[0] || process_options()->log_path[0];
+}
+
+void
+output_event(const struct text *t)
+{
+  static _Atomic bool warned;
+  const char *pattern = process_options()->log_path;
+  int saved = errno;
+
+  if (process.events[0])
+    (void)append(process.events, t);
+  if (pattern[0]) {
+    char path[600];
+    expand_pid(pattern, path, sizeof path);
+    long error = append(path, t);
+    if (error < 0 && !atomic_exchange(&warned, true)) {
+      char bytes[1024];
+      struct text warning = {.bytes = bytes, .size = sizeof bytes};
+      text_add(&warning, "forkhound: cannot append to log_path '");
+      text_add_escaped(&warning, path);
+      text_add(&warning, "': %s\n", strerrorname_np((int)-error));
+      output_stderr(&warning);
+    }
+  }
+  errno = saved;
+}

@@ -1,0 +1,22 @@
+// Where reports and events go. Nothing here allocates or locks; every function may run in any thread
+// and in a fork child, and leaves errno alone.
+#pragma once
+
+#include <stdbool.h>
+
+struct text;
+
+// Remembers which file stderr is. Call once at the start of the process.
+void output_start(void);
+
+// Text for a person: written to fd 2, if that is still the file it was at the start; a program may
+// have closed it and opened its data there.
+void output_stderr(const struct text *t);
+
+// One event line with its newline, in one O_APPEND write, to the driver's file and to log_path. The
+// file is opened by path each time, so that no descriptor of ours lives in the program. A file that
+// cannot be written is dropped silently after one warning line on stderr.
+void output_event(const struct text *t);
+
+// False where neither a driver nor log_path wants events.
+bool output_wants_events(void);

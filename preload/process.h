@@ -1,0 +1,42 @@
+// What this process is: its options, where its events go, and whether it is the child of a
+// multithreaded fork. Filled by the constructor, which alone reads the environment: programs
+// overwrite theirs with a process title.
+#pragma once
+
+#include "options.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { OUTCOME_NONE, OUTCOME_EXEC, OUTCOME_EXIT };
+
+// Shared by parent and child of one multithreaded fork (MAP_SHARED).
+struct outcome {
+  _Atomic int ended;       // futex: an enum of OUTCOME_ once the child exec'd or ended
+  _Atomic int compared;    // futex: 1 once the child has filled `same`
+  unsigned char same[];    // for each captured thread: 1 the child's stack is as captured, 2 moved
+};
+
+struct process {
+  char events[512];    // the driver's event file, or ""
+  char preload[4096];  // LD_PRELOAD and FORKHOUND_OPTIONS as they were at the start
+  char options_string[4096];
+  char exe[256];
+  bool secure;  // set-user-ID and the like: do nothing
+  // In the child of a multithreaded fork, before exec; else fork_id is "". A grandchild keeps them.
+  char fork_id[32];
+  pid_t fork_pid;      // the process these lines speak of: a vfork child shares our memory
+  uint64_t forked_at;  // CLOCK_MONOTONIC, ns
+  struct outcome *outcome;
+};
+
+extern struct process process;
+
+// In the child of a multithreaded fork (or a fork child of it), before exec.
+bool process_is_child(void);
+
+// Parsed at the first call; call it before the fork, not in a child.
+const struct options *process_options(void);
+
+uint64_t now_ns(clockid_t clock);

@@ -1,0 +1,55 @@
+// A lock that is never waited for without bound, and that a fork child can make anew.
+#pragma once
+
+#include "raw_syscall.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+struct spinlock {
+  _Atomic int state;  // 0 free, 1 held, 2 poisoned: never to be had again
+};
+
+static inline bool
+spinlock_try(struct spinlock *lock, uint64_t wait_ns)
+{
+  struct timespec t;
+  uint64_t begin = 0;
+
+  for (;;) {
+    int expected = 0;
+    if (atomic_compare_exchange_strong(&lock->state, &expected, 1))
+      return true;
+    if (expected == 2)
+      return false;
+    RAW(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
+    uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    if (!begin)
+      begin = now;
+    if (now - begin > wait_ns)
+      return false;
+    RAW(SYS_sched_yield);
+  }
+}
+
+static inline void
+spinlock_release(struct spinlock *lock)
+{
+  atomic_store(&lock->state, 0);
+}
+
+static inline void
+spinlock_init(struct spinlock *lock)
+{
+  atomic_store(&lock->state, 0);
+}
+
+// In a fork child: if another thread held it, what it guards is half done.
+static inline void
+spinlock_poison(struct spinlock *lock)
+{
+  if (atomic_load(&lock->state) == 1)
+    atomic_store(&lock->state, 2);
+}

@@ -1,0 +1,153 @@
+#include "story.h"
+
+#include "task.h"
+#include "thread.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void *
+take(struct arena *arena, size_t size)
+{
+  size = (size + 15) / 16 * 16;
+  if (size > (size_t)(arena->end - arena->next))
+    return NULL;
+  void *memory = arena->next;
+  arena->next += size;
+  return memory;
+}
+
+size_t
+story_arena_size(const struct snapshot *snapshot)
+{
+  size_t frames = (size_t)process_options()->max_frames * sizeof(struct frame) + 16;
+  size_t threads = snapshot ? (size_t)snapshot->count : 0;
+  size_t each = sizeof(struct story_thread) + sizeof(struct story_group) + 2 * frames;
+
+  return threads * each + frames + 256;
+}
+
+static struct story_stack
+unwind(const struct stack_copy *copy, struct arena *arena)
+{
+  struct story_stack stack = {NULL, 0};
+  int most = process_options()->max_frames;
+  size_t room = (size_t)(arena->end - arena->next) / sizeof(struct frame);
+
+  if ((size_t)most > room)
+    most = (int)room;
+  struct frame *frames = (struct frame *)(void *)arena->next;
+  stack.count = unwind_stack(copy, frames, most);
+  stack.frames = frames;
+  take(arena, (size_t)stack.count * sizeof(struct frame));
+  return stack;
+}
+
+static bool
+is_runtime(const struct module *m)
+{
+  static const char *const names[] = {"libforkhound.so", "libc.so",    "libpthread.so",
+                                      "libstdc++.so",    "ld-linux-x86-64.so", "libtsan.so",
+                                      "libasan.so"};
+  const char *name = module_name(m);
+
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (strncmp(name, names[i], strlen(names[i])) == 0)
+      return true;
+  }
+  return false;
+}
+
+// The first creator outside the C and C++ libraries; the start routine's module is the second opinion.
+static const char *
+group_of(const struct story *story, const struct story_thread *t, const struct origin *origin)
+{
+  for (int i = 0; i < t->created_by.count; i++) {
+    const struct module *m = modules_find(story->modules, t->created_by.frames[i].pc);
+    if (m && !is_runtime(m))
+      return module_name(m);
+  }
+  const struct module *m =
+      origin ? modules_find(story->modules, (uint64_t)(uintptr_t)origin->start) : NULL;
+  return m ? module_name(m) : "unknown";
+}
+
+static void
+count_group(struct story *story, const char *module)
+{
+  int i = 0;
+
+  while (i < story->group_count && strcmp(story->groups[i].module, module) != 0)
+    i++;
+  if (i == story->group_count) {
+    story->groups[i].module = module;
+    story->group_count++;
+  }
+  story->groups[i].count++;
+  for (; i > 0 && story->groups[i].count > story->groups[i - 1].count; i--) {
+    struct story_group larger = story->groups[i];
+    story->groups[i] = story->groups[i - 1];
+    story->groups[i - 1] = larger;
+  }
+}
+
+// Our own frames stand between pthread_create() or the start of a thread and the program.
+static void
+drop_own_frames(const struct story *story, struct story_stack *stack)
+{
+  while (stack->count > 1) {
+    const struct module *m = modules_find(story->modules, stack->frames[0].pc);
+    if (!m || strncmp(module_name(m), "libforkhound.so", 15) != 0)
+      return;
+    stack->frames++;
+    stack->count--;
+  }
+}
+
+static void
+fill_thread(struct story *story, struct story_thread *to, const struct snapshot_thread *from,
+            unsigned char same, struct arena *arena)
+{
+  to->tid = from->tid;
+  to->state = from->state;
+  long n = task_read(getpid(), from->tid, "comm", to->name, sizeof to->name);
+  if (n > 0 && to->name[n - 1] == '\n')
+    to->name[n - 1] = 0;
+  if (n < 0)
+    to->name[0] = 0;
+  if (from->how != SNAPSHOT_NONE) {
+    struct stack_copy copy = {&from->registers, from->copy, from->copy_at, from->copy_length};
+    to->stack = unwind(&copy, arena);
+    to->exact = from->how == SNAPSHOT_PROC ? "approximate" : same == 1 ? "unchanged" : "moved";
+  }
+  const struct origin *origin = thread_origin(from->tid);
+  if (origin) {
+    struct stack_copy copy = {&origin->registers, origin->stack, origin->registers.at[REG_SP],
+                              origin->stack_length};
+    to->created_by = unwind(&copy, arena);
+    drop_own_frames(story, &to->created_by);
+    to->creator = origin->creator;
+  }
+  to->group = from->tid == getpid() ? "main" : group_of(story, to, origin);
+  count_group(story, to->group);
+}
+
+void
+story_fill(struct story *story, struct snapshot *snapshot, const struct outcome *outcome,
+           const struct stack_copy *site, struct arena *arena)
+{
+  unwind_begin(story->modules);
+  story->site = unwind(site, arena);
+  if (!snapshot)
+    return;
+  story->others = take(arena, (size_t)snapshot->count * sizeof *story->others);
+  story->groups = take(arena, (size_t)snapshot->count * sizeof *story->groups);
+  if (!story->others || !story->groups)
+    return;
+  memset(story->others, 0, (size_t)snapshot->count * sizeof *story->others);
+  memset(story->groups, 0, (size_t)snapshot->count * sizeof *story->groups);
+  for (int i = 0; i < snapshot->count; i++)
+    fill_thread(story, &story->others[i], &snapshot->threads[i], outcome ? outcome->same[i] : 0,
+                arena);
+  story->other_count = snapshot->count;
+}

@@ -1,0 +1,74 @@
+// One multithreaded fork, put together after it: its stacks unwound and its threads grouped by who
+// made them. event.c and report.c render it.
+#pragma once
+
+#include "process.h"
+#include "snapshot.h"
+#include "unwind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { NAME = 17, GONE = 256 };
+
+struct story_stack {
+  const struct frame *frames;
+  int count;
+};
+
+struct story_thread {
+  pid_t tid;
+  char name[NAME];
+  char state;
+  const char *group;  // file name of the module that made it, or "main"
+  const char *exact;  // "unchanged", "moved" or "approximate"
+  struct story_stack stack;
+  struct story_stack created_by;
+  pid_t creator;
+};
+
+struct story_group {
+  const char *module;
+  int count;
+};
+
+// A thread seen at the entry of the fork call and gone at the fork instant: one of the program's own
+// fork handlers stopped it.
+struct gone {
+  pid_t tid;
+  char name[NAME];
+};
+
+struct story {
+  char id[32];
+  uint64_t time_ns;  // CLOCK_REALTIME
+  pid_t tid, child;
+  char thread[NAME];
+  const char *entry;  // the symbol called, or NULL
+  int threads, threads_at_entry;
+  unsigned seen;      // how often this site has forked
+  const char *same_as;  // id of the reported fork of this site, or NULL for the first
+  const char *capture;  // "ptrace", "proc" or "none"
+  const char *why;      // why not ptrace, or NULL
+  uint64_t capture_ns, stopped_ns;
+  struct story_stack site;
+  int other_count;
+  struct story_thread *others;
+  int group_count;
+  struct story_group *groups;
+  int gone_count;
+  const struct gone *gone;
+  const struct modules *modules;
+};
+
+// Fills site, others and groups from the snapshot, in memory taken from `arena`. Under
+// modules_with(). `site` is the forking thread's own stack.
+struct arena {
+  unsigned char *next, *end;
+};
+void story_fill(struct story *story, struct snapshot *snapshot, const struct outcome *outcome,
+                const struct stack_copy *site, struct arena *arena);
+
+// The bytes of arena that story_fill() may use.
+size_t story_arena_size(const struct snapshot *snapshot);

@@ -1,0 +1,123 @@
+#include "symbol.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILES = 32 };
+
+struct file {
+  char path[256];
+  const unsigned char *bytes;  // NULL: not readable
+  size_t size;
+};
+
+static struct file files[FILES];
+static int file_count;
+
+static void
+map(struct file *f, const char *path)
+{
+  struct stat st;
+
+  memset(f, 0, sizeof *f);
+  snprintf(f->path, sizeof f->path, "%s", path);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0)
+    return;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > (off_t)sizeof(Elf64_Ehdr)) {
+    void *memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (memory != MAP_FAILED) {
+      f->bytes = memory;
+      f->size = (size_t)st.st_size;
+    }
+  }
+  close(fd);
+}
+
+static const struct file *
+find_file(const char *path)
+{
+  for (int i = 0; i < file_count; i++) {
+    if (strncmp(files[i].path, path, sizeof files[i].path - 1) == 0)
+      return &files[i];
+  }
+  if (file_count == FILES)
+    symbol_done();
+  map(&files[file_count], path);
+  return &files[file_count++];
+}
+
+// The section's content if it lies whole in the file.
+static const void *
+section_bytes(const struct file *f, const Elf64_Shdr *s)
+{
+  if (s->sh_type == SHT_NOBITS || s->sh_offset > f->size || s->sh_size > f->size - s->sh_offset)
+    return NULL;
+  return f->bytes + s->sh_offset;
+}
+
+static bool
+search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings, uint64_t offset,
+       char *name, size_t size)
+{
+  const Elf64_Sym *symbols = section_bytes(f, table);
+  const char *text = section_bytes(f, strings);
+  const Elf64_Sym *best = NULL;
+
+  if (!symbols || !text || strings->sh_size == 0 || text[strings->sh_size - 1])
+    return false;
+  for (size_t i = 0; i < table->sh_size / sizeof *symbols; i++) {
+    const Elf64_Sym *s = &symbols[i];
+    int type = ELF64_ST_TYPE(s->st_info);
+    if ((type != STT_FUNC && type != STT_GNU_IFUNC) || s->st_shndx == SHN_UNDEF ||
+        offset < s->st_value || offset - s->st_value >= (s->st_size ? s->st_size : 1))
+      continue;
+    // Of aliases the global one: that is the name people know.
+    if (!best || ELF64_ST_BIND(s->st_info) == STB_GLOBAL)
+      best = s;
+  }
+  if (!best || best->st_name >= strings->sh_size)
+    return false;
+  snprintf(name, size, "%s", text + best->st_name);
+  return true;
+}
+
+bool
+symbol_find(const char *path, uint64_t offset, char *name, size_t size)
+{
+  const struct file *f = find_file(path);
+
+  if (!f->bytes)
+    return false;
+  const Elf64_Ehdr *header = (const void *)f->bytes;
+  if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+      header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff % 8 != 0 ||
+      header->e_shoff > f->size ||
+      header->e_shnum > (f->size - header->e_shoff) / sizeof(Elf64_Shdr))
+    return false;
+  const Elf64_Shdr *sections = (const void *)(f->bytes + header->e_shoff);
+  const unsigned int wanted[] = {SHT_SYMTAB, SHT_DYNSYM};
+  for (int w = 0; w < 2; w++) {
+    for (int i = 0; i < header->e_shnum; i++) {
+      if (sections[i].sh_type == wanted[w] && sections[i].sh_link < header->e_shnum &&
+          search(f, &sections[i], &sections[sections[i].sh_link], offset, name, size))
+        return true;
+    }
+  }
+  return false;
+}
+
+void
+symbol_done(void)
+{
+  for (int i = 0; i < file_count; i++) {
+    if (files[i].bytes)
+      munmap((void *)(uintptr_t)files[i].bytes, files[i].size);
+  }
+  file_count = 0;
+}

@@ -1,0 +1,147 @@
+#include "thread.h"
+
+#include "interpose.h"
+#include "memory.h"
+#include "process.h"
+#include "raw_syscall.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+enum { SLOTS = 8192, FREE = 0, CLAIMED = -1 };
+
+struct slot {
+  struct origin origin;
+  void *(*start)(void *);
+  void *argument;
+};
+
+static _Atomic pid_t tids[SLOTS];
+static struct slot *_Atomic slots;
+static _Atomic int live;
+static pthread_key_t ending;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+release(size_t i)
+{
+  atomic_store_explicit(&tids[i], FREE, memory_order_release);
+}
+
+// Runs as the thread ends, however it does. The value is the slot's index + 1.
+static void
+on_end(void *value)
+{
+  size_t i = (size_t)value - 1;
+
+  if (atomic_load_explicit(&tids[i], memory_order_relaxed) == RAW(SYS_gettid)) {
+    release(i);
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+  }
+}
+
+static void
+prepare_slots(void)
+{
+  void *memory = mmap(NULL, SLOTS * sizeof(struct slot), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (memory == MAP_FAILED)
+    return;
+  if (pthread_key_create(&ending, on_end) != 0) {
+    munmap(memory, SLOTS * sizeof(struct slot));
+    return;
+  }
+  atomic_store_explicit(&slots, memory, memory_order_release);
+}
+
+static struct slot *
+claim(size_t *index)
+{
+  struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+
+  if (!base)
+    return NULL;
+  for (size_t i = 0; i < SLOTS; i++) {
+    pid_t expected = FREE;
+    if (atomic_load_explicit(&tids[i], memory_order_relaxed) == FREE &&
+        atomic_compare_exchange_strong(&tids[i], &expected, CLAIMED)) {
+      *index = i;
+      return base + i;
+    }
+  }
+  return NULL;
+}
+
+static void *
+thread_main(void *argument)
+{
+  struct slot *slot = argument;
+  size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
+
+  // A negative tid keeps the slot ours until it is known.
+  atomic_store_explicit(&tids[i], (pid_t)RAW(SYS_gettid), memory_order_release);
+  pthread_setspecific(ending, (void *)(i + 1));
+  return slot->start(slot->argument);
+}
+
+FH_EXPORT int
+pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+               void *argument)
+{
+  size_t i = 0;
+  int saved = errno;
+
+  fh_real_resolve();
+  if (process.secure)
+    return fh_real.pthread_create(thread, attributes, start, argument);
+  pthread_once(&once, prepare_slots);
+  struct slot *slot = claim(&i);
+  errno = saved;
+  if (!slot)
+    return fh_real.pthread_create(thread, attributes, start, argument);
+
+  slot->start = start;
+  slot->argument = argument;
+  slot->origin.creator = (pid_t)RAW(SYS_gettid);
+  slot->origin.start = (void *)start;
+  registers_here(&slot->origin.registers);
+  slot->origin.stack_length = memory_copy_stack(slot->origin.stack, ORIGIN_STACK,
+                                                slot->origin.registers.at[REG_SP]);
+  atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+  int error = fh_real.pthread_create(thread, attributes, thread_main, slot);
+  if (error) {
+    release(i);
+    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+  }
+  return error;
+}
+
+const struct origin *
+thread_origin(pid_t tid)
+{
+  struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+
+  for (size_t i = 0; base && i < SLOTS; i++) {
+    if (atomic_load_explicit(&tids[i], memory_order_acquire) == tid)
+      return &base[i].origin;
+  }
+  return NULL;
+}
+
+int
+thread_live(void)
+{
+  return atomic_load_explicit(&live, memory_order_relaxed);
+}
+
+void
+thread_forget_others(void)
+{
+  for (size_t i = 0; i < SLOTS; i++) {
+    if (atomic_load_explicit(&tids[i], memory_order_relaxed) != FREE)
+      atomic_store_explicit(&tids[i], FREE, memory_order_relaxed);
+  }
+  atomic_store_explicit(&live, 0, memory_order_relaxed);
+}

@@ -1,0 +1,29 @@
+// Where threads come from: pthread_create() is interposed and the creator's registers and the top of
+// its stack are kept until the new thread ends. They are unwound only if a report needs them.
+#pragma once
+
+#include "registers.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { ORIGIN_STACK = 3840 };
+
+struct origin {
+  pid_t creator;
+  void *start;  // the start routine
+  struct registers registers;
+  size_t stack_length;  // bytes of `stack`, from the creator's stack pointer upward
+  unsigned char stack[ORIGIN_STACK];
+};
+
+// The origin of the live thread `tid`, or NULL. Lock-free; the memory stays mapped, though the entry
+// is reused after that thread has ended: copy what is needed while the thread is known to live.
+const struct origin *thread_origin(pid_t tid);
+
+// Threads made by pthread_create() in this process that have not begun to end.
+int thread_live(void);
+
+// In a fork child: the other threads are gone. Async-signal-safe.
+void thread_forget_others(void);

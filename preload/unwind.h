@@ -1,0 +1,32 @@
+// libunwind over a copy of a stack. It never reads a live stack, so whatever a copy holds ends the
+// unwind, not the process.
+#pragma once
+
+#include "modules.h"
+#include "registers.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct frame {
+  uint64_t pc;    // of an outer frame: the return address
+  uint64_t slot;  // where on the stack that return address stands; 0 for the first frame
+};
+
+struct stack_copy {
+  const struct registers *registers;
+  const unsigned char *bytes;
+  uint64_t address;  // of bytes[0]
+  size_t length;
+};
+
+// Loads libunwind, privately, at the first call; false where it cannot be had. Allocates: not in a
+// signal handler, a fork handler or a fork child.
+bool unwind_load(void);
+
+// Forgets what was learnt of modules: some may have been unloaded since. Call before each report.
+void unwind_begin(const struct modules *modules);
+
+// Fills frames, innermost first, and returns their number. Under modules_with(), one caller at a time.
+int unwind_stack(const struct stack_copy *stack, struct frame *frames, int most);
