@@ -25,14 +25,30 @@ add_stack(struct text *t, const char *name, const struct story *story,
       text_add(t, ",\"module\":");
       text_add_json(t, m->path);
       text_add(t, ",\"offset\":\"0x%" PRIx64 "\"", pc - m->base);
-      if (m->build_id_length) {
-        text_add(t, ",\"build_id\":\"");
-        for (size_t k = 0; k < m->build_id_length; k++)
-          text_add(t, "%02x", m->build_id[k]);
-        text_add(t, "\"");
-      }
     }
     text_add(t, "}");
+  }
+  text_add(t, "]");
+}
+
+// The build-ids of the modules that the stacks name.
+static void
+add_modules(struct text *t, const struct story *story)
+{
+  bool first = true;
+
+  text_add(t, ",\"modules\":[");
+  for (int i = 0; i < story->modules->count; i++) {
+    const struct module *m = &story->modules->at[i];
+    if (m->build_id_length == 0)
+      continue;
+    text_add(t, "%s{\"path\":", first ? "" : ",");
+    text_add_json(t, m->path);
+    text_add(t, ",\"build_id\":\"");
+    for (size_t k = 0; k < m->build_id_length; k++)
+      text_add(t, "%02x", m->build_id[k]);
+    text_add(t, "\"}");
+    first = false;
   }
   text_add(t, "]");
 }
@@ -88,6 +104,8 @@ event_fork(struct text *t, const struct story *story)
       text_add(t, ",\"count\":%d}", story->groups[i].count);
     }
     text_add(t, "]");
+    if (story->modules)
+      add_modules(t, story);
   }
   if (story->gone_count) {
     text_add(t, ",\"gone\":[");

@@ -3,6 +3,7 @@
 #include "census.h"
 #include "event.h"
 #include "futex.h"
+#include "guard.h"
 #include "interpose.h"
 #include "memory.h"
 #include "output.h"
@@ -94,6 +95,8 @@ begin(const char *entry)
 
   call.entry = entry;
   call.asynchronous = strcmp(entry, "_Fork") == 0 || strcmp(entry, "clone") == 0;
+  if (guard_filtered() && !guard_allows_report())
+    return;
   call.threads_at_entry = census_count();
   if (call.threads_at_entry < 2)
     return;
@@ -126,7 +129,7 @@ on_prepare(void)
 {
   int saved = errno;
 
-  if (process.secure)
+  if (process.secure || (guard_filtered() && !guard_allows_report()))
     return;
   registers_here(&call.registers);
   call.threads = census_count();
@@ -318,7 +321,7 @@ tell(pid_t child)
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
   if (first && spinlock_try(&unwinding, WAIT_CAPTURE_NS)) {
-    if (!call.asynchronous)
+    if (!call.asynchronous && (!guard_filtered() || guard_allows_unwinding()))
       (void)unwind_load();
     modules_with(tell_first, &telling);
     spinlock_release(&unwinding);
@@ -336,6 +339,10 @@ end(pid_t child)
   sigset_t all, old;
 
   // A fork of a signal handler here would find our locks taken.
+  if (!call.threads_at_entry && !call.counted) {
+    forget();
+    return;
+  }
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);

@@ -23,7 +23,9 @@
   X(int, fexecve, (int, char *const[], char *const[]))                                             \
   X(int, execveat, (int, const char *, char *const[], char *const[], int))                         \
   X(void, _exit, (int))                                                                            \
-  X(int, pipe2, (int[2], int))
+  X(int, pipe2, (int[2], int))                                                                     \
+  X(int, prctl, (int, ...))                                                                        \
+  X(long, syscall, (long, ...))
 
 #define FH_EXPORT __attribute__((visibility("default")))
 

@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include "guard.h"
 #include "process.h"
 #include "raw_syscall.h"
 #include "text.h"
@@ -57,6 +58,8 @@ write_quietly(int fd, const struct text *t)
   const uint64_t ours = 1u << (SIGPIPE - 1) | 1u << (SIGXFSZ - 1);
   uint64_t old, pending;
 
+  if (guard_filtered())
+    return write_all(fd, t->bytes, t->length);
   RAW(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &old, sizeof old);
   RAW(SYS_rt_sigpending, &pending, sizeof pending);
   long error = write_all(fd, t->bytes, t->length);
@@ -73,7 +76,8 @@ output_stderr(const struct text *t)
   struct stat st;
   int saved = errno;
 
-  if (t->length > 0 && stderr_at_start.open && fstat(STDERR_FILENO, &st) == 0 &&
+  if (t->length > 0 && stderr_at_start.open && guard_allows(SYS_write) &&
+      guard_allows(SYS_newfstatat) && fstat(STDERR_FILENO, &st) == 0 &&
       st.st_dev == stderr_at_start.device && st.st_ino == stderr_at_start.inode)
     write_quietly(STDERR_FILENO, t);
   errno = saved;

@@ -4,6 +4,7 @@
 // a stopped thread holds.
 #include "snapshot.h"
 
+#include "guard.h"
 #include "memory.h"
 #include "raw_syscall.h"
 #include "task.h"
@@ -190,6 +191,10 @@ copy_stack(struct snapshot *s, struct snapshot_thread *t, pid_t pid, uint64_t tc
   t->copy_at = sp - RED_ZONE;
   if (tcb > sp && tcb - t->copy_at < length)
     length = tcb - t->copy_at;
+  if (guard_filtered()) {
+    t->copy_length = memory_copy(t->copy, length, t->copy_at);
+    return;
+  }
   struct iovec local = {t->copy, length};
   struct iovec remote = {(void *)t->copy_at, length};
   long n = RAW(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0);
@@ -362,8 +367,10 @@ ptrace_obstacle(pid_t pid, pid_t tid)
   for (char *line = status; *line;) {
     if (__builtin_strncmp(line, "TracerPid:\t", 11) == 0 && line[11] != '0')
       return "the process is already traced";
-    if (__builtin_strncmp(line, "Seccomp:\t", 9) == 0 && line[9] != '0')
+    if (__builtin_strncmp(line, "Seccomp:\t", 9) == 0 && line[9] != '0') {
+      guard_found_filter();
       return "a seccomp filter is in force";
+    }
     while (*line && *line != '\n')
       line++;
     if (*line)

@@ -1,0 +1,207 @@
+#include "guard.h"
+
+#include "interpose.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+enum { FILTERS = 16 };
+
+static struct sock_fprog filters[FILTERS];
+static _Atomic int filter_count;
+static _Atomic bool inherited, unreadable;
+
+// A copy, made before the filter is in force. One too many, or no memory: nothing is allowed any more.
+static void
+remember(const struct sock_fprog *program)
+{
+  if (!program || !program->filter || program->len == 0)
+    return;
+  int n = atomic_load(&filter_count);
+  size_t size = program->len * sizeof *program->filter;
+  void *copy = n < FILTERS ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                  -1, 0)
+                           : MAP_FAILED;
+  if (copy == MAP_FAILED) {
+    atomic_store(&unreadable, true);
+    return;
+  }
+  memcpy(copy, program->filter, size);
+  filters[n].len = program->len;
+  filters[n].filter = copy;
+  atomic_store(&filter_count, n + 1);
+}
+
+// Classic BPF as the kernel's seccomp_check_filter() admits it. The action, or kill where a program
+// uses what it may not.
+static unsigned int
+run(const struct sock_fprog *program, const struct seccomp_data *data)
+{
+  unsigned int a = 0, x = 0, memory[BPF_MEMWORDS] = {0};
+
+  for (unsigned int pc = 0; pc < program->len; pc++) {
+    const struct sock_filter *f = &program->filter[pc];
+    unsigned int operand = BPF_SRC(f->code) == BPF_X ? x : f->k;
+    switch (BPF_CLASS(f->code)) {
+    case BPF_LD:
+      if (BPF_MODE(f->code) == BPF_ABS && f->k <= sizeof *data - sizeof a)
+        memcpy(&a, (const char *)data + f->k, sizeof a);
+      else if (BPF_MODE(f->code) == BPF_MEM && f->k < BPF_MEMWORDS)
+        a = memory[f->k];
+      else
+        a = BPF_MODE(f->code) == BPF_LEN ? (unsigned int)sizeof *data : f->k;
+      break;
+    case BPF_LDX:
+      if (BPF_MODE(f->code) == BPF_MEM && f->k < BPF_MEMWORDS)
+        x = memory[f->k];
+      else
+        x = BPF_MODE(f->code) == BPF_LEN ? (unsigned int)sizeof *data : f->k;
+      break;
+    case BPF_ST:
+    case BPF_STX:
+      if (f->k < BPF_MEMWORDS)
+        memory[f->k] = BPF_CLASS(f->code) == BPF_ST ? a : x;
+      break;
+    case BPF_ALU:
+      switch (BPF_OP(f->code)) {
+      case BPF_ADD: a += operand; break;
+      case BPF_SUB: a -= operand; break;
+      case BPF_MUL: a *= operand; break;
+      case BPF_DIV: a = operand ? a / operand : 0; break;
+      case BPF_AND: a &= operand; break;
+      case BPF_OR: a |= operand; break;
+      case BPF_XOR: a ^= operand; break;
+      case BPF_LSH: a = operand < 32 ? a << operand : 0; break;
+      case BPF_RSH: a = operand < 32 ? a >> operand : 0; break;
+      case BPF_NEG: a = 0u - a; break;
+      default: return SECCOMP_RET_KILL_PROCESS;
+      }
+      break;
+    case BPF_JMP: {
+      bool taken;
+      switch (BPF_OP(f->code)) {
+      case BPF_JA: pc += f->k; continue;
+      case BPF_JEQ: taken = a == operand; break;
+      case BPF_JGT: taken = a > operand; break;
+      case BPF_JGE: taken = a >= operand; break;
+      case BPF_JSET: taken = (a & operand) != 0; break;
+      default: return SECCOMP_RET_KILL_PROCESS;
+      }
+      pc += taken ? f->jt : f->jf;
+      break;
+    }
+    case BPF_RET:
+      return BPF_RVAL(f->code) == BPF_A ? a : f->k;
+    case BPF_MISC:
+      if (BPF_MISCOP(f->code) == BPF_TAX)
+        x = a;
+      else
+        a = x;
+      break;
+    default:
+      return SECCOMP_RET_KILL_PROCESS;
+    }
+  }
+  return SECCOMP_RET_KILL_PROCESS;
+}
+
+bool
+guard_filtered(void)
+{
+  return filter_count > 0 || inherited || unreadable;
+}
+
+void
+guard_found_filter(void)
+{
+  if (filter_count == 0)
+    inherited = true;
+}
+
+bool
+guard_allows(long number)
+{
+  struct seccomp_data data = {.nr = (int)number, .arch = AUDIT_ARCH_X86_64};
+
+  if (unreadable)
+    return false;
+  for (int i = 0; i < filter_count; i++) {
+    unsigned int action = run(&filters[i], &data) & SECCOMP_RET_ACTION_FULL;
+    if (action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG)
+      return false;
+  }
+  return true;
+}
+
+static bool
+allows_all(const long *numbers, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (!guard_allows(numbers[i]))
+      return false;
+  }
+  return true;
+}
+
+bool
+guard_allows_report(void)
+{
+  static const long needed[] = {SYS_openat, SYS_read,   SYS_close, SYS_getdents64, SYS_newfstatat,
+                                SYS_mmap,   SYS_munmap, SYS_write, SYS_getpid,     SYS_gettid,
+                                SYS_futex,  SYS_rt_sigprocmask};
+
+  return allows_all(needed, sizeof needed / sizeof needed[0]);
+}
+
+bool
+guard_allows_unwinding(void)
+{
+  static const long needed[] = {SYS_mprotect, SYS_mincore, SYS_pread64, SYS_brk};
+
+  return guard_allows_report() && allows_all(needed, sizeof needed / sizeof needed[0]);
+}
+
+FH_EXPORT int
+prctl(int option, ...)
+{
+  va_list list;
+  unsigned long a[4];
+
+  va_start(list, option);
+  for (int i = 0; i < 4; i++)
+    a[i] = va_arg(list, unsigned long);
+  va_end(list);
+  fh_real_resolve();
+  if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER)
+    remember((const struct sock_fprog *)a[1]);
+  else if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT)
+    unreadable = true;
+  return fh_real.prctl(option, a[0], a[1], a[2], a[3]);
+}
+
+// libseccomp and hand-written sandboxes install filters this way.
+FH_EXPORT long
+syscall(long number, ...)
+{
+  va_list list;
+  long a[6];
+
+  va_start(list, number);
+  for (int i = 0; i < 6; i++)
+    a[i] = va_arg(list, long);
+  va_end(list);
+  fh_real_resolve();
+  if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER)
+    remember((const struct sock_fprog *)a[2]);
+  else if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_STRICT)
+    unreadable = true;
+  return fh_real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}

@@ -1,0 +1,23 @@
+// What a seccomp filter lets us do. A filter may kill the process for a call the program never makes;
+// so the filters that the program installs are read when it installs them, and asked before we call.
+#pragma once
+
+#include <stdbool.h>
+
+struct sock_fprog;
+
+// True once a filter was installed through libc in this process, or found in force at a fork.
+bool guard_filtered(void);
+
+// A filter was found in /proc/self/status that nobody here saw coming: inherited over exec.
+void guard_found_filter(void);
+
+// Whether every filter seen allows the system call (with arguments 0). An inherited filter let the
+// dynamic loader run, so it is taken to allow what that needs.
+bool guard_allows(long number);
+
+// Whether all that a look at /proc and a report need is allowed.
+bool guard_allows_report(void);
+
+// Whether loading libunwind and its start are allowed too.
+bool guard_allows_unwinding(void);
