@@ -7,8 +7,8 @@
 static void
 begin(struct text *t, const char *event, uint64_t time_ns)
 {
-  text_add(t, "{\"v\":1,\"event\":\"%s\",\"time_ns\":%" PRIu64 ",\"pid\":%d,\"exe\":", event, time_ns,
-           (int)getpid());
+  text_add(t, "{\"v\":1,\"event\":\"%s\",\"time_ns\":%" PRIu64 ",\"pid\":%d,\"exe\":", event,
+           time_ns, (int)getpid());
   text_add_json(t, process.exe);
 }
 

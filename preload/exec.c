@@ -1,4 +1,5 @@
-// The outcome of a child: exec and exit. And an exec whose environment lost the library gets it back.
+// The outcome of a child: exec and exit. And an exec whose environment lost the library gets it
+// back.
 #include "exec.h"
 
 #include "event.h"

@@ -28,9 +28,9 @@
 
 enum {
   SITE_STACK = 64 * 1024,
-  COMPARED = 256,            // bytes at a stack pointer that tell whether the thread moved
-  GONE_LISTINGS = 16,        // times that the threads at entry are listed by name
-  WAIT_EXEC_NS = 50000000,   // without a driver: how long a report waits for the child to exec
+  COMPARED = 256,           // bytes at a stack pointer that tell whether the thread moved
+  GONE_LISTINGS = 16,       // times that the threads at entry are listed by name
+  WAIT_EXEC_NS = 50000000,  // without a driver: how long a report waits for the child to exec
   WAIT_COMPARE_NS = 20000000,
   WAIT_CAPTURE_NS = 1000000000,
 };
@@ -88,11 +88,16 @@ list_at_entry(pid_t tid, void *argument)
   g->name[n > 0 ? n - 1 : 0] = 0;
 }
 
+static void end(pid_t child);
+
 static void
 begin(const char *entry)
 {
   static _Atomic int listings;
 
+  // A fork that only the handlers saw was not told yet.
+  if (call.counted)
+    end(0);
   call.entry = entry;
   call.asynchronous = strcmp(entry, "_Fork") == 0 || strcmp(entry, "clone") == 0;
   if (guard_filtered() && !guard_allows_report())
@@ -141,8 +146,7 @@ on_prepare(void)
   const struct options *options = process_options();
   next_id(call.id, sizeof call.id);
   call.site = site_match(call.registers.at[REG_SP]);
-  if (!call.site && options->capture != CAPTURE_OFF &&
-      spinlock_try(&capturing, WAIT_CAPTURE_NS)) {
+  if (!call.site && options->capture != CAPTURE_OFF && spinlock_try(&capturing, WAIT_CAPTURE_NS)) {
     int most = call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
     call.snapshot = snapshot_take(most, (size_t)options->stack_kb * 1024, options->capture);
     spinlock_release(&capturing);
@@ -155,8 +159,8 @@ on_prepare(void)
   }
   call.outcome_size = sizeof *call.outcome + (call.snapshot ? (size_t)call.snapshot->count : 0);
   if (call.snapshot) {
-    void *shared = mmap(NULL, call.outcome_size, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *shared =
+        mmap(NULL, call.outcome_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     call.outcome = shared == MAP_FAILED ? NULL : shared;
   }
   errno = saved;
@@ -254,8 +258,8 @@ tell_first(const struct modules *modules, void *argument)
 
   story->modules = modules;
   story_fill(story, call.snapshot, call.outcome, &own, &telling->arena);
-  struct site *site = site_add(call.registers.at[REG_SP], story->site.frames, story->site.count,
-                               story->id, &known);
+  struct site *site =
+      site_add(call.registers.at[REG_SP], story->site.frames, story->site.count, story->id, &known);
   if (site)
     story->seen = ++site->seen;
   if (known) {
@@ -321,6 +325,7 @@ tell(pid_t child)
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
   if (first && spinlock_try(&unwinding, WAIT_CAPTURE_NS)) {
+    // Loaded already, before the filter came, or now.
     if (!call.asynchronous && (!guard_filtered() || guard_allows_unwinding()))
       (void)unwind_load();
     modules_with(tell_first, &telling);
@@ -331,7 +336,7 @@ tell(pid_t child)
   munmap(memory, arena + bytes);
 }
 
-// In the parent, or after a failed fork (child -1).
+// In the parent, or after a failed fork (child -1). Child 0: not known.
 static void
 end(pid_t child)
 {
@@ -346,9 +351,9 @@ end(pid_t child)
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-  if (child > 0 && !call.counted && call.threads_at_entry > 1 && call.at_entry)
+  if (child >= 0 && !call.counted && call.threads_at_entry > 1 && call.at_entry)
     next_id(call.id, sizeof call.id);
-  if (child > 0 && (call.counted || (call.threads_at_entry > 1 && call.at_entry)))
+  if (child >= 0 && (call.counted || (call.threads_at_entry > 1 && call.at_entry)))
     tell(child);
   forget();
   pthread_setcancelstate(cancel_state, NULL);

@@ -1,6 +1,7 @@
 #include "guard.h"
 
 #include "interpose.h"
+#include "unwind.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 
 enum { FILTERS = 16 };
@@ -19,17 +21,27 @@ static struct sock_fprog filters[FILTERS];
 static _Atomic int filter_count;
 static _Atomic bool inherited, unreadable;
 
-// A copy, made before the filter is in force. One too many, or no memory: nothing is allowed any more.
+// The last moment at which libunwind can be loaded for sure, if it may ever be needed.
+static void
+before_filter(void)
+{
+  if (!__libc_single_threaded)
+    (void)unwind_load();
+}
+
+// A copy, made before the filter is in force. One too many, or no memory: nothing is allowed any
+// more.
 static void
 remember(const struct sock_fprog *program)
 {
   if (!program || !program->filter || program->len == 0)
     return;
+  before_filter();
   int n = atomic_load(&filter_count);
   size_t size = program->len * sizeof *program->filter;
-  void *copy = n < FILTERS ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                                  -1, 0)
-                           : MAP_FAILED;
+  void *copy = n < FILTERS
+                   ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                   : MAP_FAILED;
   if (copy == MAP_FAILED) {
     atomic_store(&unreadable, true);
     return;
@@ -98,16 +110,14 @@ run(const struct sock_fprog *program, const struct seccomp_data *data)
       pc += taken ? f->jt : f->jf;
       break;
     }
-    case BPF_RET:
-      return BPF_RVAL(f->code) == BPF_A ? a : f->k;
+    case BPF_RET: return BPF_RVAL(f->code) == BPF_A ? a : f->k;
     case BPF_MISC:
       if (BPF_MISCOP(f->code) == BPF_TAX)
         x = a;
       else
         a = x;
       break;
-    default:
-      return SECCOMP_RET_KILL_PROCESS;
+    default: return SECCOMP_RET_KILL_PROCESS;
     }
   }
   return SECCOMP_RET_KILL_PROCESS;
@@ -154,9 +164,9 @@ allows_all(const long *numbers, size_t count)
 bool
 guard_allows_report(void)
 {
-  static const long needed[] = {SYS_openat, SYS_read,   SYS_close, SYS_getdents64, SYS_newfstatat,
-                                SYS_mmap,   SYS_munmap, SYS_write, SYS_getpid,     SYS_gettid,
-                                SYS_futex,  SYS_rt_sigprocmask};
+  static const long needed[] = {SYS_openat,     SYS_read,   SYS_close,  SYS_getdents64,
+                                SYS_newfstatat, SYS_mmap,   SYS_munmap, SYS_write,
+                                SYS_getpid,     SYS_gettid, SYS_futex,  SYS_rt_sigprocmask};
 
   return allows_all(needed, sizeof needed / sizeof needed[0]);
 }

@@ -1,5 +1,6 @@
-// What a seccomp filter lets us do. A filter may kill the process for a call the program never makes;
-// so the filters that the program installs are read when it installs them, and asked before we call.
+// What a seccomp filter lets us do. A filter may kill the process for a call the program never
+// makes; so the filters that the program installs are read when it installs them, and asked before
+// we call.
 #pragma once
 
 #include <stdbool.h>

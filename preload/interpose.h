@@ -15,8 +15,7 @@
   X(int, forkpty, (int *, char *, const struct termios *, const struct winsize *))                 \
   X(int, daemon, (int, int))                                                                       \
   X(int, clone, (int (*)(void *), void *, int, void *, ...))                                       \
-  X(int, pthread_create,                                                                           \
-    (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))                              \
+  X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))         \
   X(int, __register_atfork, (void (*)(void), void (*)(void), void (*)(void), void *))              \
   X(int, execve, (const char *, char *const[], char *const[]))                                     \
   X(int, execvpe, (const char *, char *const[], char *const[]))                                    \

@@ -13,7 +13,7 @@ fh_real_resolve(void)
 
   if (atomic_load_explicit(&resolved, memory_order_acquire))
     return;
-  // dlsym() returns an object pointer: POSIX promises that the conversion works.
+    // dlsym() returns an object pointer: POSIX promises that the conversion works.
 #define RESOLVE(result, symbol, parameters)                                                        \
   *(void **)(void *)&fh_real.symbol = dlsym(RTLD_NEXT, #symbol);
   FH_INTERPOSED(RESOLVE)

@@ -14,7 +14,7 @@ struct call {
 };
 
 static void
-find_build_id(struct module *m, const ElfW(Phdr) *header)
+find_build_id(struct module *m, const ElfW(Phdr) * header)
 {
   const unsigned char *p = (const unsigned char *)(m->base + header->p_vaddr);
   const unsigned char *end = p + header->p_memsz;

@@ -8,8 +8,8 @@
 enum { MODULES = 1024, SEGMENTS = 8 };
 
 struct module {
-  uint64_t base;      // load bias: address minus the address in the file
-  uint64_t low, high; // of all its segments
+  uint64_t base;       // load bias: address minus the address in the file
+  uint64_t low, high;  // of all its segments
   struct {
     uint64_t low, high;
   } segments[SEGMENTS];  // what is mapped and readable; there may be holes between

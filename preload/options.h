@@ -9,14 +9,12 @@ enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_PROC, CAPTURE_OFF };
 
 struct options {
   int verbosity;
-  int max_threads;      // stacks taken at one fork, 1 to 10000
-  int max_frames;       // frames of one stack, 1 to 256
-  int stack_kb;         // copied of one stack, KiB, 4 to 1024
-  int snapshot_budget;  // percent of wall time for the snapshots of sites already reported
+  int max_threads;  // stacks taken at one fork, 1 to 10000
+  int max_frames;   // frames of one stack, 1 to 256
+  int stack_kb;     // copied of one stack, KiB, 4 to 1024
   enum capture_mode capture;
   bool help;
-  char log_path[512];           // "" for none; %p is the pid
-  char strip_path_prefix[256];  // "" for none
+  char log_path[512];  // "" for none; %p is the pid
 };
 
 // Fills *options from `string` (NULL for the defaults). Each unknown key or bad value adds one line

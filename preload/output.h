@@ -1,5 +1,5 @@
-// Where reports and events go. Nothing here allocates or locks; every function may run in any thread
-// and in a fork child, and leaves errno alone.
+// Where reports and events go. Nothing here allocates or locks; every function may run in any
+// thread and in a fork child, and leaves errno alone.
 #pragma once
 
 #include <stdbool.h>

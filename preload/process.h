@@ -13,9 +13,9 @@ enum { OUTCOME_NONE, OUTCOME_EXEC, OUTCOME_EXIT };
 
 // Shared by parent and child of one multithreaded fork (MAP_SHARED).
 struct outcome {
-  _Atomic int ended;       // futex: an enum of OUTCOME_ once the child exec'd or ended
-  _Atomic int compared;    // futex: 1 once the child has filled `same`
-  unsigned char same[];    // for each captured thread: 1 the child's stack is as captured, 2 moved
+  _Atomic int ended;     // futex: an enum of OUTCOME_ once the child exec'd or ended
+  _Atomic int compared;  // futex: 1 once the child has filled `same`
+  unsigned char same[];  // for each captured thread: 1 the child's stack is as captured, 2 moved
 };
 
 struct process {

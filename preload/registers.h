@@ -4,8 +4,22 @@
 #include <stdint.h>
 
 enum {
-  REG_AX, REG_DX, REG_CX, REG_BX, REG_SI, REG_DI, REG_BP, REG_SP,
-  REG_08, REG_09, REG_10, REG_11, REG_12, REG_13, REG_14, REG_15,
+  REG_AX,
+  REG_DX,
+  REG_CX,
+  REG_BX,
+  REG_SI,
+  REG_DI,
+  REG_BP,
+  REG_SP,
+  REG_08,
+  REG_09,
+  REG_10,
+  REG_11,
+  REG_12,
+  REG_13,
+  REG_14,
+  REG_15,
   REG_IP,
   REGISTERS,
 };

@@ -6,15 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *
-strip(const char *path)
-{
-  const char *prefix = process_options()->strip_path_prefix;
-  size_t n = strlen(prefix);
-
-  return n && strncmp(path, prefix, n) == 0 ? path + n : path;
-}
-
 static void
 add_stack(struct text *t, const struct story *story, const struct story_stack *stack,
           const char *indent, bool first_is_return_address)
@@ -31,7 +22,7 @@ add_stack(struct text *t, const struct story *story, const struct story_stack *s
     text_add_escaped(t, name);
     text_add(t, "%*s ", (int)(strlen(name) < 34 ? 34 - strlen(name) : 0), "");
     if (m) {
-      text_add_escaped(t, strip(module_name(m)));
+      text_add_escaped(t, module_name(m));
       text_add(t, "+0x%" PRIx64 "\n", pc - m->base);
     } else {
       text_add(t, "0x%" PRIx64 "\n", pc);
@@ -88,7 +79,8 @@ add_threads(struct text *t, const struct story *story)
     text_add(t, " (");
     text_add_escaped(t, thread->group);
     text_add(t, "), %s", thread->state == 'R' ? "running" : "sleeping");
-    text_add(t, "%s%s:\n", thread->exact ? ", stack " : ", stack not known", thread->exact ? thread->exact : "");
+    text_add(t, "%s%s:\n", thread->exact ? ", stack " : ", stack not known",
+             thread->exact ? thread->exact : "");
     add_stack(t, story, &thread->stack, "    ", false);
     if (thread->creator) {
       text_add(t, "    created by thread %d at:\n", (int)thread->creator);
@@ -108,12 +100,13 @@ report_fork(struct text *t, const struct story *story)
   text_add_escaped(t, program);
   text_add(t, ") runs on in a copy of a process that had %d threads\n  ", story->threads);
   if (story->group_count) {
-    text_add(t, "%d other threads were alive: ", story->threads - 1);
+    int others = story->threads - 1;
+    text_add(t, "%d other thread%s alive: ", others, others == 1 ? " was" : "s were");
     add_groups(t, story);
     text_add(t, "\n  ");
   }
   if (story->gone_count)
-    text_add(t, "%d threads were stopped by their own fork handlers: fine\n  ", story->gone_count);
+    text_add(t, "%d stopped by their own fork handlers: fine\n  ", story->gone_count);
   text_add(t, "Forked by thread %d \"", (int)story->tid);
   text_add_escaped(t, story->thread);
   text_add(t, "\" at:\n");
@@ -121,11 +114,12 @@ report_fork(struct text *t, const struct story *story)
   add_threads(t, story);
   if (story->why)
     text_add(t, "  Stacks are from /proc: %s.\n", story->why);
-  text_add(t, "  What to do: fork before the threads start, exec at once in the child, or use a start "
-              "method that does not fork\n  (Python: multiprocessing.set_start_method(\"spawn\")).\n");
-  text_add(t, "SUMMARY: forkhound: hazard: %s of %d forked child %d with %d other threads alive (",
+  text_add(t,
+           "  What to do: fork before the threads start, exec at once in the child, or use a start "
+           "method that does not fork\n  (Python: multiprocessing.set_start_method(\"spawn\")).\n");
+  text_add(t, "SUMMARY: forkhound: hazard: %s of %d forked child %d with %d other thread%s alive (",
            story->entry ? story->entry : "fork", (int)getpid(), (int)story->child,
-           story->threads - 1);
+           story->threads - 1, story->threads == 2 ? "" : "s");
   add_groups(t, story);
   text_add(t, ")\n==================\n");
   symbol_done();

@@ -1,5 +1,5 @@
-// Fork sites already reported. A site is recognised before the fork without unwinding: the words where
-// its stack had return addresses must hold the same ones again.
+// Fork sites already reported. A site is recognised before the fork without unwinding: the words
+// where its stack had return addresses must hold the same ones again.
 #pragma once
 
 #include "unwind.h"

@@ -11,9 +11,9 @@
 #include <sys/types.h>
 
 enum snapshot_how {
-  SNAPSHOT_NONE,    // the thread is there, its stack could not be had
-  SNAPSHOT_STOPPED, // stopped: all registers, exact
-  SNAPSHOT_PROC,    // stack and instruction pointer only, read while it slept
+  SNAPSHOT_NONE,     // the thread is there, its stack could not be had
+  SNAPSHOT_STOPPED,  // stopped: all registers, exact
+  SNAPSHOT_PROC,     // stack and instruction pointer only, read while it slept
 };
 
 struct snapshot_thread {
@@ -29,16 +29,16 @@ struct snapshot_thread {
 struct snapshot {
   size_t mapped;  // bytes of this mapping
   int count, most;
-  bool stopped;               // threads were stopped with ptrace; else only /proc was read
-  const char *why;            // why not, in words, or NULL
+  bool stopped;     // threads were stopped with ptrace; else only /proc was read
+  const char *why;  // why not, in words, or NULL
   uint64_t capture_ns, stopped_ns;
-  size_t stack_bytes;         // room in each copy
+  size_t stack_bytes;  // room in each copy
   unsigned char *copies;
   struct snapshot_thread threads[];
 };
 
 // Takes every other thread of the process, at most `most`. NULL where no memory can be had. The
-// caller's thread only; one at a time in a process (see the lock in fork.c). No allocation, no locks,
-// no libc; errno is unchanged. Free with snapshot_free().
+// caller's thread only; one at a time in a process (see the lock in fork.c). No allocation, no
+// locks, no libc; errno is unchanged. Free with snapshot_free().
 struct snapshot *snapshot_take(int most, size_t stack_bytes, enum capture_mode mode);
 void snapshot_free(struct snapshot *s);

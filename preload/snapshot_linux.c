@@ -1,7 +1,7 @@
 // Linux: a helper task that shares our memory but is no thread of ours (a thread cannot trace its
-// siblings) seizes the others with ptrace. It runs with a dummy TLS block and makes system calls only
-// by itself: a libc call there would write the errno of the thread that forks, or wait for a lock that
-// a stopped thread holds.
+// siblings) seizes the others with ptrace. It runs with a dummy TLS block and makes system calls
+// only by itself: a libc call there would write the errno of the thread that forks, or wait for a
+// lock that a stopped thread holds.
 #include "snapshot.h"
 
 #include "guard.h"
@@ -25,10 +25,10 @@
 enum {
   HELPER_STACK = 64 * 1024,
   TLS_BLOCK = 4096,
-  RED_ZONE = 128,           // bytes below sp that a leaf function may use (x86-64 psABI 3.2.2)
-  ERESTARTNOHAND = 514,     // include/linux/errno.h: restart the call unless a handler runs
+  RED_ZONE = 128,        // bytes below sp that a leaf function may use (x86-64 psABI 3.2.2)
+  ERESTARTNOHAND = 514,  // include/linux/errno.h: restart the call unless a handler runs
   STOP_DEADLINE_NS = 50000000,
-  PASSES = 8,               // listings of the tasks: new ones may appear until all are stopped
+  PASSES = 8,  // listings of the tasks: new ones may appear until all are stopped
 };
 
 struct job {
@@ -102,21 +102,15 @@ must_not_stop(const struct task_syscall *call)
   case SYS_mq_timedsend:
   case SYS_mq_timedreceive:
   case SYS_io_uring_enter:
-  case SYS_vfork:
-    return true;
-  case SYS_clone:
-    return (a[0] & CLONE_VFORK) != 0;
+  case SYS_vfork: return true;
+  case SYS_clone: return (a[0] & CLONE_VFORK) != 0;
   case SYS_epoll_wait:
-  case SYS_epoll_pwait:
-    return (int)a[3] >= 0;
+  case SYS_epoll_pwait: return (int)a[3] >= 0;
   case SYS_epoll_pwait2:
-  case SYS_semtimedop:
-    return a[3] != 0;
-  case SYS_rt_sigtimedwait:
-    return a[2] != 0;
+  case SYS_semtimedop: return a[3] != 0;
+  case SYS_rt_sigtimedwait: return a[2] != 0;
   case SYS_io_getevents:
-  case SYS_io_pgetevents:
-    return a[4] != 0;
+  case SYS_io_pgetevents: return a[4] != 0;
   case SYS_recvfrom:
   case SYS_recvmsg:
   case SYS_accept:
@@ -128,20 +122,21 @@ must_not_stop(const struct task_syscall *call)
       long seconds, microseconds;
     } timeout = {0, 0};
     unsigned int length = sizeof timeout;
-    long flags = call->number == SYS_recvfrom ? (long)a[3] : call->number == SYS_recvmsg ? (long)a[2] : 0;
+    long flags = call->number == SYS_recvfrom  ? (long)a[3]
+                 : call->number == SYS_recvmsg ? (long)a[2]
+                                               : 0;
     if (flags & MSG_WAITALL)
       return true;
     if (RAW(SYS_getsockopt, a[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, &length) < 0)
       return false;
     return timeout.seconds || timeout.microseconds;
   }
-  default:
-    return false;
+  default: return false;
   }
 }
 
-// Calls that return EINTR after a stop instead of going on by themselves (signal(7), "Interruption of
-// system calls and library functions by stop signals").
+// Calls that return EINTR after a stop instead of going on by themselves (signal(7), "Interruption
+// of system calls and library functions by stop signals").
 static bool
 returns_eintr(long number)
 {
@@ -159,10 +154,8 @@ returns_eintr(long number)
   case SYS_accept:
   case SYS_accept4:
   case SYS_io_getevents:
-  case SYS_io_pgetevents:
-    return true;
-  default:
-    return false;
+  case SYS_io_pgetevents: return true;
+  default: return false;
   }
 }
 
@@ -178,8 +171,8 @@ from_user(struct registers *to, const struct user_regs_struct *u)
   r[REG_IP] = u->rip;
 }
 
-// `tcb` is the thread's fs base: glibc puts it at the top of the stack, which bounds the copy. 0 where
-// it is not known.
+// `tcb` is the thread's fs base: glibc puts it at the top of the stack, which bounds the copy. 0
+// where it is not known.
 static void
 copy_stack(struct snapshot *s, struct snapshot_thread *t, pid_t pid, uint64_t tcb)
 {
@@ -216,8 +209,8 @@ struct listing {
   int hint;
 };
 
-// Adds a tid not listed yet. The kernel lists tasks in the order of their creation, so the one after
-// the last match is the first guess.
+// Adds a tid not listed yet. The kernel lists tasks in the order of their creation, so the one
+// after the last match is the first guess.
 static void
 add_thread(pid_t tid, void *argument)
 {
@@ -382,22 +375,24 @@ ptrace_obstacle(pid_t pid, pid_t tid)
 static void
 stop_and_copy(struct snapshot *s, pid_t pid, pid_t caller)
 {
-  unsigned char *stack = s->copies + (s->mapped - (size_t)(s->copies - (unsigned char *)s)) -
-                         HELPER_STACK - TLS_BLOCK;
+  unsigned char *stack =
+      s->copies + (s->mapped - (size_t)(s->copies - (unsigned char *)s)) - HELPER_STACK - TLS_BLOCK;
   unsigned char *tcb = stack + HELPER_STACK + TLS_BLOCK / 2;
   struct job job = {.snapshot = s, .pid = pid, .caller = caller};
   unsigned long all = ~0UL, old;
   uint64_t canary;
 
-  // The thread block the compiler's code looks at: its own address, and the stack protector's value.
+  // The thread block the compiler's code looks at: its own address, and the stack protector's
+  // value.
   __asm__("movq %%fs:0x28, %0" : "=r"(canary));
   *(void **)(void *)tcb = tcb;
   *(void **)(void *)(tcb + 0x10) = tcb;
   *(uint64_t *)(void *)(tcb + 0x28) = canary;
 
   RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
-  long task = forkhound_clone_task(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_SETTLS,
-                                   stack + HELPER_STACK, tcb, helper, &job);
+  long task =
+      forkhound_clone_task(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_SETTLS,
+                           stack + HELPER_STACK, tcb, helper, &job);
   if (task < 0) {
     s->why = "no helper task could be made";
   } else {
@@ -415,8 +410,8 @@ stop_and_copy(struct snapshot *s, pid_t pid, pid_t caller)
   RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, 8);
 }
 
-// What the helper could not stop: a thread that is there at all counts, and what /proc says of it is
-// taken.
+// What the helper could not stop: a thread that is there at all counts, and what /proc says of it
+// is taken.
 static void
 complete_from_proc(struct snapshot *s, pid_t pid, pid_t caller)
 {

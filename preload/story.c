@@ -46,9 +46,9 @@ unwind(const struct stack_copy *copy, struct arena *arena)
 static bool
 is_runtime(const struct module *m)
 {
-  static const char *const names[] = {"libforkhound.so", "libc.so",    "libpthread.so",
-                                      "libstdc++.so",    "ld-linux-x86-64.so", "libtsan.so",
-                                      "libasan.so"};
+  static const char *const names[] = {
+      "libforkhound.so",    "libc.so",    "libpthread.so", "libstdc++.so",
+      "ld-linux-x86-64.so", "libtsan.so", "libasan.so"};
   const char *name = module_name(m);
 
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -58,7 +58,8 @@ is_runtime(const struct module *m)
   return false;
 }
 
-// The first creator outside the C and C++ libraries; the start routine's module is the second opinion.
+// The first creator outside the C and C++ libraries; the start routine's module is the second
+// opinion.
 static const char *
 group_of(const struct story *story, const struct story_thread *t, const struct origin *origin)
 {

@@ -33,8 +33,8 @@ struct story_group {
   int count;
 };
 
-// A thread seen at the entry of the fork call and gone at the fork instant: one of the program's own
-// fork handlers stopped it.
+// A thread seen at the entry of the fork call and gone at the fork instant: one of the program's
+// own fork handlers stopped it.
 struct gone {
   pid_t tid;
   char name[NAME];
@@ -47,7 +47,7 @@ struct story {
   char thread[NAME];
   const char *entry;  // the symbol called, or NULL
   int threads, threads_at_entry;
-  unsigned seen;      // how often this site has forked
+  unsigned seen;        // how often this site has forked
   const char *same_as;  // id of the reported fork of this site, or NULL for the first
   const char *capture;  // "ptrace", "proc" or "none"
   const char *why;      // why not ptrace, or NULL

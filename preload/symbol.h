@@ -1,12 +1,13 @@
-// Function names from the symbol tables of files, for text reports of the library alone. The command
-// does better: it has elfutils.
+// Function names from the symbol tables of files, for text reports of the library alone. The
+// command does better: it has elfutils.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-// Writes the name of the function that covers `offset` (an address as in the file) of the ELF file at
-// `path`; false where the file has none. Keeps files mapped until symbol_done(). One thread at a time.
+// Writes the name of the function that covers `offset` (an address as in the file) of the ELF file
+// at `path`; false where the file has none. Keeps files mapped until symbol_done(). One thread at a
+// time.
 bool symbol_find(const char *path, uint64_t offset, char *name, size_t size);
 void symbol_done(void);

@@ -1,5 +1,5 @@
-// /proc/PID/task read with raw system calls: usable between the fork handlers and with other threads
-// stopped.
+// /proc/PID/task read with raw system calls: usable between the fork handlers and with other
+// threads stopped.
 #pragma once
 
 #include <stdbool.h>

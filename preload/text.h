@@ -1,5 +1,5 @@
-// A bounded text buffer that is written once. No allocation and no locks: the caller owns the memory.
-// Text past the end is dropped and remembered in `truncated`.
+// A bounded text buffer that is written once. No allocation and no locks: the caller owns the
+// memory. Text past the end is dropped and remembered in `truncated`.
 #pragma once
 
 #include <stdbool.h>

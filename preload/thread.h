@@ -1,5 +1,5 @@
-// Where threads come from: pthread_create() is interposed and the creator's registers and the top of
-// its stack are kept until the new thread ends. They are unwound only if a report needs them.
+// Where threads come from: pthread_create() is interposed and the creator's registers and the top
+// of its stack are kept until the new thread ends. They are unwound only if a report needs them.
 #pragma once
 
 #include "registers.h"
@@ -18,8 +18,9 @@ struct origin {
   unsigned char stack[ORIGIN_STACK];
 };
 
-// The origin of the live thread `tid`, or NULL. Lock-free; the memory stays mapped, though the entry
-// is reused after that thread has ended: copy what is needed while the thread is known to live.
+// The origin of the live thread `tid`, or NULL. Lock-free; the memory stays mapped, though the
+// entry is reused after that thread has ended: copy what is needed while the thread is known to
+// live.
 const struct origin *thread_origin(pid_t tid);
 
 // Threads made by pthread_create() in this process that have not begun to end.

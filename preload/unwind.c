@@ -34,7 +34,8 @@ pipe2(int fds[2], int flags)
 }
 
 static int
-find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int need, void *argument)
+find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int need,
+               void *argument)
 {
   (void)space;
   return library.local_accessors->find_proc_info(library.local, ip, info, need, argument);
@@ -57,7 +58,8 @@ no_dynamic_info(unw_addr_space_t space, unw_word_t *address, void *argument)
 }
 
 static int
-access_memory(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write, void *argument)
+access_memory(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write,
+              void *argument)
 {
   const struct stack_copy *stack = argument;
 

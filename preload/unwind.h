@@ -28,5 +28,6 @@ bool unwind_load(void);
 // Forgets what was learnt of modules: some may have been unloaded since. Call before each report.
 void unwind_begin(const struct modules *modules);
 
-// Fills frames, innermost first, and returns their number. Under modules_with(), one caller at a time.
+// Fills frames, innermost first, and returns their number. Under modules_with(), one caller at a
+// time.
 int unwind_stack(const struct stack_copy *stack, struct frame *frames, int most);

@@ -23,7 +23,7 @@ Test(options, defaults)
   parse(NULL);
   cr_assert_eq(options.verbosity, 0);
   cr_assert_eq(options.max_frames, 64);
-  cr_assert_eq(options.snapshot_budget, 2);
+  cr_assert_eq(options.max_threads, 1000);
   cr_assert_eq(options.capture, CAPTURE_AUTO);
   cr_assert_str_eq(options.log_path, "");
   cr_assert_str_eq(bytes, "");
@@ -71,8 +71,9 @@ Test(options, too_long_a_path_is_refused)
 // Any bytes: no crash (the sanitizer build watches), and every field stays in its range.
 Test(options, survives_random_strings)
 {
-  static const char *const pieces[] = {"verbosity", "capture", "log_path", "=", ":", "1", "-",
-                                       "999999999999999999999", "auto", "\xff", "%p", "::"};
+  static const char *const pieces[] = {"verbosity", "capture", "log_path", "=",
+                                       ":",         "1",       "-",        "999999999999999999999",
+                                       "auto",      "\xff",    "%p",       "::"};
   srand(1);
   for (int round = 0; round < 20000; round++) {
     char string[512] = "";
