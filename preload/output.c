@@ -131,7 +131,7 @@ output_event(const struct text *t)
     char path[600];
     expand_pid(pattern, path, sizeof path);
     long error = append(path, t);
-    if (error < 0 && !atomic_exchange(&warned, true)) {
+    if (error < 0 && !process.fork_id[0] && !atomic_exchange(&warned, true)) {
       char bytes[1024];
       struct text warning = {.bytes = bytes, .size = sizeof bytes};
       text_add(&warning, "forkhound: cannot append to log_path '");

@@ -1,0 +1,21 @@
+/* The text report. */
+#ifndef FORKHOUND_RENDER_H
+#define FORKHOUND_RENDER_H
+
+#include "model.h"
+
+#include <stdio.h>
+
+struct style {
+    FILE *out;
+    bool color, verbose;
+};
+
+/* The report of a fork whose outcome is decided, as one write. Its site's event must be symbolized. */
+void render_fork(const struct style *style, const struct fork_record *fork);
+/* The place of the fork: "src/app.c:33 in main", not escaped. The caller frees it. */
+char *render_place(const struct fork_record *fork);
+/* The last line: all forks, their outcomes and the blind spots. */
+void render_summary(const struct style *style, const struct model *model);
+
+#endif

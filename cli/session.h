@@ -1,0 +1,33 @@
+/* One stream of events from first to last: each goes into the log, into the model, and becomes a report as soon as an
+   outcome is known. */
+#ifndef FORKHOUND_SESSION_H
+#define FORKHOUND_SESSION_H
+
+#include "model.h"
+#include "options.h"
+#include "render.h"
+
+struct session {
+    const struct options *options;
+    struct model model;
+    int log; /* -1: none */
+    const char *log_name;
+    struct style style; /* .out is NULL: no text report */
+    FILE *json;         /* NULL: none */
+    size_t bad_line;    /* number of the first line that was no whole event; 0: none */
+};
+
+/* Opens the files; `stream` is where reports without a FILE go. */
+void session_open(struct session *session, const struct options *options, FILE *stream);
+/* A tail_line. */
+void session_line(void *session, const char *line, size_t length, size_t number);
+/* Takes in an event of the driver's own, consuming the reference. */
+void session_event(struct session *session, json_t *event);
+/* Reports children that have not called exec by `now_ns`. */
+void session_tick(struct session *session, long long now_ns);
+/* Whether a finding has reached --fail-on. */
+bool session_failed(const struct session *session);
+/* Writes the summary (`always`: even with nothing to say) and the JSON report; closes the files. */
+void session_close(struct session *session, bool always, int exit_status);
+
+#endif

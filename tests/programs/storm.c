@@ -1,0 +1,36 @@
+// truth: forks=2000 threads=2 entry=fork sites=1
+// One report for a site, one event for each fork.
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pthread_barrier_t started;
+
+static void *
+idle(void *unused)
+{
+  pthread_barrier_wait(&started);
+  pause();
+  return unused;
+}
+
+
+int
+main(void)
+{
+  pthread_t thread;
+
+  pthread_barrier_init(&started, NULL, 2);
+  pthread_create(&thread, NULL, idle, NULL);
+  pthread_barrier_wait(&started);
+  for (int i = 0; i < 2000; i++) {
+    pid_t child = fork();
+    if (child == 0)
+      _exit(0);
+    if (waitpid(child, NULL, 0) != child)
+      return 1;
+  }
+  return 0;
+}

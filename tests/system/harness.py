@@ -1,0 +1,86 @@
+"""Runs programs without forkhound, with the bare library, and under the command."""
+
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / "build"
+LIBRARY = BUILD / "preload/libforkhound.so"
+COMMAND = BUILD / "cli/forkhound"
+PROGRAMS = TOP / "tests/programs"
+LIMIT = 120
+
+
+class Run:
+    def __init__(self, process, events=()):
+        self.status = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+        self.events = list(events)
+
+    def named(self, name):
+        return [e for e in self.events if e["event"] == name]
+
+    @property
+    def first_forks(self):
+        return [e for e in self.named("fork") if "same_as" not in e]
+
+
+def environment(**more):
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    env.update(more)
+    return env
+
+
+def execute(command, env=None, **how):
+    how.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([str(c) for c in command], env=env or environment(), timeout=LIMIT,
+                          text=True, errors="replace", stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, **how)
+
+
+def plain(command, **how):
+    return Run(execute(command, **how))
+
+
+def read_events(path):
+    try:
+        return [json.loads(line) for line in Path(path).read_text().splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+def bare(command, options="", preload=None, **how):
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events"
+        env = environment(LD_PRELOAD=preload or str(LIBRARY),
+                          FORKHOUND_OPTIONS=f"log_path={log}:{options}".rstrip(":"))
+        process = execute(command, env=env, **how)
+        return Run(process, read_events(log))
+
+
+def driven(command, *options, **how):
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "events"
+        process = execute([COMMAND, "run", "--log", log, *options, "--", *command], **how)
+        return Run(process, read_events(log))
+
+
+def build_program(name, *flags):
+    """The program built by gcc, rebuilt when its source is newer."""
+    source = PROGRAMS / f"{name}.c"
+    target = BUILD / "programs" / "-".join([name, *(f.strip("-=") for f in flags)])
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["gcc", "-O1", "-g", "-D_GNU_SOURCE", "-pthread", *flags, "-o", str(target),
+                        str(source), "-lutil"], check=True)
+    return target
+
+
+def truth_of(source):
+    """The `key=value` words of the first comment."""
+    words = source.read_text().splitlines()[0].split("truth:")[1].split()
+    return dict(word.split("=") for word in words)

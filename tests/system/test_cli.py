@@ -1,0 +1,85 @@
+"""What a user sees of the command: statuses, messages, reports."""
+
+import json
+import signal
+import tempfile
+from pathlib import Path
+
+from harness import COMMAND, PROGRAMS, bare, build_program, driven, execute
+
+
+def test_own_statuses():
+    assert driven(["true"]).status == 0
+    assert driven(["sh", "-c", "exit 3"]).status == 3
+    assert driven(["sh", "-c", "kill -TERM $$"]).status == 128 + signal.SIGTERM
+    assert driven(["/does/not/exist"]).status == 127
+    assert driven(["/etc/passwd"]).status == 126
+
+
+def test_bad_options_are_one_clear_line():
+    for arguments in (["--fail-on", "x"], ["--error-exitcode", "0"], ["--banana"]):
+        run = execute([COMMAND, "run", *arguments, "--", "true"])
+        assert run.returncode == 125, arguments
+        assert arguments[0].lstrip("-") in run.stderr, run.stderr
+
+
+def test_output_is_untouched():
+    assert driven(["echo", "hello"]).out == "hello\n"
+    assert driven(["true"]).err == ""
+
+
+def test_hazard_report():
+    run = driven([build_program("idle_threads")], "--fail-on", "hazard")
+    assert run.status == 66, run.err
+    assert run.err.count("HAZARD") == 1, run.err
+    assert run.err.count("SUMMARY: forkhound: hazard") == 1, run.err
+    assert "idle_threads.c:" in run.err, run.err
+    for function in ("in_cond", "in_read", "in_sleep", "fork_here"):
+        assert function in run.err, run.err
+
+
+def test_exec_is_a_count():
+    run = driven([build_program("fork_exec")], "--fail-on", "hazard")
+    assert run.status == 0, run.err
+    assert "HAZARD" not in run.err and "1 exec" in run.err, run.err
+
+
+def test_report_of_a_truncated_log():
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        run = execute([COMMAND, "run", "--log", log, "--", build_program("idle_threads")])
+        lines = log.read_text().splitlines()
+        assert json.loads(lines[0])["event"] == "fork"
+        again = execute([COMMAND, "report", log])
+        assert again.returncode == 0 and "HAZARD" in again.stdout + again.stderr
+        log.write_text("\n".join(lines) + '\n{"v":1,"event":"fo')
+        again = execute([COMMAND, "report", log])
+        assert "HAZARD" in again.stdout + again.stderr
+        assert f"{log}:{len(lines) + 1}:" in again.stderr, again.stderr
+    assert execute([COMMAND, "report", "/does/not/exist"]).returncode == 125
+
+
+def test_python_stderr_lock():
+    run = driven(["python3", "-E", PROGRAMS / "stderr_lock.py"], "--time-limit", "8")
+    assert run.status == 124, (run.status, run.err[-2000:])
+    assert "SUMMARY: forkhound: hazard" in run.err, run.err[-2000:]
+    assert any(o["stack"] for e in run.first_forks for o in e["others"])
+
+
+def test_openblas_threads_are_not_accused():
+    code = """if True:
+        import os
+        import numpy
+        a = numpy.ones((500, 500))
+        a @ a
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+    """
+    from run import Skip
+    if execute(["/usr/bin/python3", "-c", "import numpy"]).returncode != 0:
+        raise Skip("numpy is not installed")
+    run = bare(["/usr/bin/python3", "-c", code])
+    assert run.status == 0 and "HAZARD" not in run.err, run.err
+    assert [e["threads"] for e in run.named("fork")] == [1], run.events
+    assert run.named("fork")[0]["gone"], run.events

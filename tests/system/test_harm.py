@@ -1,0 +1,104 @@
+"""The program's result with the library is the one without it."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness import LIBRARY, bare, build_program, environment, execute, plain
+from run import Skip
+
+
+def find_library(name):
+    for folder in ("/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"):
+        for path in sorted(Path(folder).glob(name)):
+            return path
+    raise Skip(f"{name} is not installed")
+
+
+def other_preload(name):
+    program = build_program("idle_threads")
+    other = find_library(name)
+    for preload in (f"{other}:{LIBRARY}", f"{LIBRARY}:{other}"):
+        run = bare([program], preload=preload)
+        assert run.status == 0, run.err
+        assert len(run.named("fork")) == 1
+
+
+def test_jemalloc_before_and_after():
+    other_preload("libjemalloc.so.2")
+
+
+def test_eatmydata_before_and_after():
+    other_preload("libeatmydata.so*")
+
+
+def sanitizer(flag, runtime=None):
+    program = build_program("idle_threads", flag)
+    run = bare([program], preload=f"{runtime}:{LIBRARY}" if runtime else None)
+    assert run.status == plain([program]).status == 0, run.err
+    assert len(run.named("fork")) == 1, run.err
+
+
+def test_address_sanitizer():
+    # ASan wants to be the first library, whatever else is preloaded.
+    runtime = subprocess.check_output(["gcc", "-print-file-name=libasan.so"], text=True).strip()
+    sanitizer("-fsanitize=address", os.path.realpath(runtime))
+
+
+def test_thread_sanitizer():
+    sanitizer("-fsanitize=thread")
+
+
+def test_log_on_a_full_disk_is_one_warning():
+    env = environment(LD_PRELOAD=str(LIBRARY), FORKHOUND_OPTIONS="log_path=/dev/full")
+    run = execute([build_program("storm")], env=env)
+    assert run.returncode == 0
+    assert run.stderr.count("cannot append to log_path '/dev/full': ENOSPC") == 1, run.stderr
+
+
+def test_log_in_a_folder_that_is_not_there():
+    env = environment(LD_PRELOAD=str(LIBRARY), FORKHOUND_OPTIONS="log_path=/does/not/exist/log")
+    run = execute([build_program("idle_threads")], env=env)
+    assert run.returncode == 0
+    assert "ENOENT" in run.stderr
+
+
+def test_standard_descriptors_closed_at_start():
+    program = build_program("idle_threads")
+    run = bare(["sh", "-c", f"exec {program} <&- >&- 2>&-"])
+    assert run.status == 0
+    assert len(run.named("fork")) == 1
+
+
+def test_large_environment():
+    more = {f"V{i}": "x" * 100000 for i in range(18)}
+    env = environment(LD_PRELOAD=str(LIBRARY), **more)
+    run = execute([build_program("idle_threads")], env=env)
+    assert run.returncode == 0 and "SUMMARY: forkhound: hazard" in run.stderr
+
+
+def test_stderr_closed_pipe_does_not_kill():
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    env = environment(LD_PRELOAD=str(LIBRARY))
+    status = subprocess.run([str(build_program("idle_threads"))], env=env, stderr=write_end).returncode
+    os.close(write_end)
+    assert status == 0, status
+
+
+def test_traced_by_strace():
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        run = execute(["strace", "-f", "-o", "/dev/null", "-E", f"LD_PRELOAD={LIBRARY}", "-E",
+                       f"FORKHOUND_OPTIONS=log_path={log}", build_program("idle_threads")])
+        assert run.returncode == 0, run.stderr
+        assert '"capture":"proc"' in log.read_text()
+        assert "already traced" in run.stderr
+
+
+def test_no_memory_of_single_threaded_process():
+    """A process without threads never loads libunwind."""
+    env = environment(LD_PRELOAD=str(LIBRARY))
+    run = execute(["cat", "/proc/self/maps"], env=env)
+    assert "libforkhound" in run.stdout and "libunwind" not in run.stdout
