@@ -5,245 +5,266 @@
 #include <stdlib.h>
 #include <string.h>
 
-void model_init(struct model *model)
+void
+model_init(struct model *model)
 {
-    *model = (struct model){.fork_index = json_object(), .site_index = json_object()};
+  *model = (struct model){.fork_index = json_object(), .site_index = json_object()};
 }
 
-static void free_fork(struct fork_record *fork)
+static void
+free_fork(struct fork_record *fork)
 {
-    json_decref(fork->event);
-    json_decref(fork->early);
-    json_decref(fork->unsafe_calls);
-    free(fork->exec_path);
-    free(fork);
+  json_decref(fork->event);
+  json_decref(fork->early);
+  json_decref(fork->unsafe_calls);
+  free(fork->exec_path);
+  free(fork);
 }
 
-void model_free(struct model *model)
+void
+model_free(struct model *model)
 {
-    for (size_t i = 0; i < model->fork_count; i++)
-        free_fork(model->forks[i]);
-    for (size_t i = 0; i < model->site_count; i++) {
-        json_decref(model->sites[i]->event);
-        free(model->sites[i]);
+  for (size_t i = 0; i < model->fork_count; i++)
+    free_fork(model->forks[i]);
+  for (size_t i = 0; i < model->site_count; i++) {
+    json_decref(model->sites[i]->event);
+    free(model->sites[i]);
+  }
+  for (size_t i = 0; i < model->blind_count; i++) {
+    free(model->blind[i].path);
+    free(model->blind[i].why);
+  }
+  json_decref(model->fork_index);
+  json_decref(model->site_index);
+  free(model->forks);
+  free(model->sites);
+  free(model->blind);
+  free(model->undecided);
+  *model = (struct model){0};
+}
+
+static struct fork_record *
+fork_of(struct model *model, const char *id)
+{
+  json_t *position = json_object_get(model->fork_index, id);
+  if (position)
+    return model->forks[json_integer_value(position)];
+  struct fork_record *fork = xrealloc(NULL, sizeof *fork);
+  *fork = (struct fork_record){.exec_after_us = -1, .exit_after_us = -1};
+  model->forks = xrealloc(model->forks, (model->fork_count + 1) * sizeof *model->forks);
+  json_object_set_new(model->fork_index, id, json_integer((json_int_t)model->fork_count));
+  model->forks[model->fork_count++] = fork;
+  return fork;
+}
+
+static struct site *
+site_of(struct model *model, const char *id)
+{
+  json_t *position = json_object_get(model->site_index, id);
+  if (position)
+    return model->sites[json_integer_value(position)];
+  struct site *site = xrealloc(NULL, sizeof *site);
+  *site = (struct site){0};
+  model->sites = xrealloc(model->sites, (model->site_count + 1) * sizeof *model->sites);
+  json_object_set_new(model->site_index, id, json_integer((json_int_t)model->site_count));
+  model->sites[model->site_count++] = site;
+  return site;
+}
+
+static struct fork_record *
+set_outcome(struct fork_record *fork, enum outcome outcome)
+{
+  fork->outcome = outcome;
+  if (outcome == OUTCOME_HAZARD) {
+    fork->site->hazards++;
+    if (!fork->site->hazard)
+      fork->site->hazard = fork;
+  }
+  return fork;
+}
+
+static void
+forget_undecided(struct model *model, const struct fork_record *fork)
+{
+  for (size_t i = 0; i < model->undecided_count; i++)
+    if (model->forks[model->undecided[i]] == fork) {
+      model->undecided[i] = model->undecided[--model->undecided_count];
+      return;
     }
-    for (size_t i = 0; i < model->blind_count; i++) {
-        free(model->blind[i].path);
-        free(model->blind[i].why);
-    }
-    json_decref(model->fork_index);
-    json_decref(model->site_index);
-    free(model->forks);
-    free(model->sites);
-    free(model->blind);
-    free(model->undecided);
-    *model = (struct model){0};
-}
-
-static struct fork_record *fork_of(struct model *model, const char *id)
-{
-    json_t *position = json_object_get(model->fork_index, id);
-    if (position)
-        return model->forks[json_integer_value(position)];
-    struct fork_record *fork = xrealloc(NULL, sizeof *fork);
-    *fork = (struct fork_record){.exec_after_us = -1, .exit_after_us = -1};
-    model->forks = xrealloc(model->forks, (model->fork_count + 1) * sizeof *model->forks);
-    json_object_set_new(model->fork_index, id, json_integer((json_int_t)model->fork_count));
-    model->forks[model->fork_count++] = fork;
-    return fork;
-}
-
-static struct site *site_of(struct model *model, const char *id)
-{
-    json_t *position = json_object_get(model->site_index, id);
-    if (position)
-        return model->sites[json_integer_value(position)];
-    struct site *site = xrealloc(NULL, sizeof *site);
-    *site = (struct site){0};
-    model->sites = xrealloc(model->sites, (model->site_count + 1) * sizeof *model->sites);
-    json_object_set_new(model->site_index, id, json_integer((json_int_t)model->site_count));
-    model->sites[model->site_count++] = site;
-    return site;
-}
-
-static struct fork_record *set_outcome(struct fork_record *fork, enum outcome outcome)
-{
-    fork->outcome = outcome;
-    if (outcome == OUTCOME_HAZARD) {
-        fork->site->hazards++;
-        if (!fork->site->hazard)
-            fork->site->hazard = fork;
-    }
-    return fork;
-}
-
-static void forget_undecided(struct model *model, const struct fork_record *fork)
-{
-    for (size_t i = 0; i < model->undecided_count; i++)
-        if (model->forks[model->undecided[i]] == fork) {
-            model->undecided[i] = model->undecided[--model->undecided_count];
-            return;
-        }
 }
 
 /* The fork, if what is known now decides its outcome. */
-static struct fork_record *decide(struct model *model, struct fork_record *fork)
+static struct fork_record *
+decide(struct model *model, struct fork_record *fork)
 {
-    if (!fork->event || fork->outcome != OUTCOME_RUNNING)
-        return NULL;
-    if (!fork->exec_path && !fork->ended)
-        return NULL;
-    forget_undecided(model, fork);
-    bool in_time = fork->exec_path && fork->exec_after_us <= EXEC_GRACE_US;
-    return set_outcome(fork, in_time ? OUTCOME_EXEC : OUTCOME_HAZARD);
-}
-
-/* The fork whose child wrote this event; NULL: what it says decides nothing. A child of the child carries the same
-   fork id, but another pid. */
-static struct fork_record *fork_of_child(struct model *model, json_t *event)
-{
-    const char *id = get_string(event, "fork");
-    if (!id)
-        return NULL;
-    struct fork_record *fork = fork_of(model, id);
-    if (fork->event)
-        return !fork->child || fork->child == get_integer(event, "pid") ? fork : NULL;
-    if (!fork->early)
-        fork->early = json_array();
-    json_array_append(fork->early, event);
+  if (!fork->event || fork->outcome != OUTCOME_RUNNING)
     return NULL;
+  if (!fork->exec_path && !fork->ended)
+    return NULL;
+  forget_undecided(model, fork);
+  bool in_time = fork->exec_path && fork->exec_after_us <= EXEC_GRACE_US;
+  return set_outcome(fork, in_time ? OUTCOME_EXEC : OUTCOME_HAZARD);
 }
 
-static struct fork_record *add_exec(struct model *model, json_t *event)
+/* The fork whose child wrote this event; NULL: what it says decides nothing. A child of the child
+   carries the same fork id, but another pid. */
+static struct fork_record *
+fork_of_child(struct model *model, json_t *event)
 {
-    struct fork_record *fork = fork_of_child(model, event);
-    if (!fork || fork->exec_path || fork->ended)
-        return NULL;
-    const char *path = get_string(event, "path");
-    fork->exec_path = xstrdup(path ? path : "");
-    fork->exec_after_us = get_integer(event, "after_us");
-    fork->unsafe_calls = json_incref(get_array(event, "unsafe_calls"));
-    return decide(model, fork);
+  const char *id = get_string(event, "fork");
+  if (!id)
+    return NULL;
+  struct fork_record *fork = fork_of(model, id);
+  if (fork->event)
+    return !fork->child || fork->child == get_integer(event, "pid") ? fork : NULL;
+  if (!fork->early)
+    fork->early = json_array();
+  json_array_append(fork->early, event);
+  return NULL;
 }
 
-static struct fork_record *add_exit(struct model *model, json_t *event)
+static struct fork_record *
+add_exec(struct model *model, json_t *event)
 {
-    struct fork_record *fork = fork_of_child(model, event);
-    if (!fork || fork->ended)
-        return NULL;
-    json_t *status = json_object_get(event, "status");
-    json_t *after = json_object_get(event, "after_us");
-    fork->ended = true;
-    fork->status_known = json_is_integer(status);
-    fork->status = json_integer_value(status);
-    fork->exit_after_us = json_is_integer(after) ? json_integer_value(after) : -1;
-    return decide(model, fork);
+  struct fork_record *fork = fork_of_child(model, event);
+  if (!fork || fork->exec_path || fork->ended)
+    return NULL;
+  const char *path = get_string(event, "path");
+  fork->exec_path = xstrdup(path ? path : "");
+  fork->exec_after_us = get_integer(event, "after_us");
+  fork->unsafe_calls = json_incref(get_array(event, "unsafe_calls"));
+  return decide(model, fork);
+}
+
+static struct fork_record *
+add_exit(struct model *model, json_t *event)
+{
+  struct fork_record *fork = fork_of_child(model, event);
+  if (!fork || fork->ended)
+    return NULL;
+  json_t *status = json_object_get(event, "status");
+  json_t *after = json_object_get(event, "after_us");
+  fork->ended = true;
+  fork->status_known = json_is_integer(status);
+  fork->status = json_integer_value(status);
+  fork->exit_after_us = json_is_integer(after) ? json_integer_value(after) : -1;
+  return decide(model, fork);
 }
 
 /* The fork event is here at last: take in what its children wrote before. */
-static struct fork_record *add_early(struct model *model, struct fork_record *fork)
+static struct fork_record *
+add_early(struct model *model, struct fork_record *fork)
 {
-    struct fork_record *decided = NULL;
-    size_t i;
-    json_t *event;
-    json_array_foreach(fork->early, i, event) {
-        bool exec = !strcmp(get_string(event, "event"), "exec");
-        struct fork_record *now = exec ? add_exec(model, event) : add_exit(model, event);
-        decided = now ? now : decided;
-    }
-    json_decref(fork->early);
-    fork->early = NULL;
-    return decided;
+  struct fork_record *decided = NULL;
+  size_t i;
+  json_t *event;
+  json_array_foreach(fork->early, i, event)
+  {
+    bool exec = !strcmp(get_string(event, "event"), "exec");
+    struct fork_record *now = exec ? add_exec(model, event) : add_exit(model, event);
+    decided = now ? now : decided;
+  }
+  json_decref(fork->early);
+  fork->early = NULL;
+  return decided;
 }
 
-static struct fork_record *add_fork(struct model *model, json_t *event)
+static struct fork_record *
+add_fork(struct model *model, json_t *event)
 {
-    const char *id = get_string(event, "id");
-    json_t *threads = json_object_get(event, "threads");
-    if (!id || (json_is_integer(threads) && json_integer_value(threads) < 2))
-        return NULL;
-    struct fork_record *fork = fork_of(model, id);
-    if (fork->event)
-        return NULL;
-    fork->event = json_incref(event);
-    fork->child = get_integer(event, "child");
-    fork->time_ns = get_integer(event, "time_ns");
-    const char *same_as = get_string(event, "same_as");
-    fork->site = site_of(model, same_as ? same_as : id);
-    fork->site->forks++;
-    if (!same_as && !fork->site->event)
-        fork->site->event = json_incref(event);
-    model->undecided = xrealloc(model->undecided, (model->undecided_count + 1) * sizeof *model->undecided);
-    model->undecided[model->undecided_count++] = (size_t)json_integer_value(json_object_get(model->fork_index, id));
-    return add_early(model, fork);
-}
-
-static void add_blind(struct model *model, json_t *event)
-{
-    const char *path = get_string(event, "path"), *why = get_string(event, "why");
-    path = path ? path : "?";
-    why = why ? why : "unknown";
-    for (size_t i = 0; i < model->blind_count; i++)
-        if (!strcmp(model->blind[i].path, path) && !strcmp(model->blind[i].why, why))
-            return;
-    model->blind = xrealloc(model->blind, (model->blind_count + 1) * sizeof *model->blind);
-    model->blind[model->blind_count++] = (struct blind_spot){xstrdup(path), xstrdup(why)};
-}
-
-struct fork_record *model_add(struct model *model, json_t *event)
-{
-    const char *kind = get_string(event, "event");
-    model->events++;
-    long long time_ns = get_integer(event, "time_ns");
-    if (time_ns > model->last_ns)
-        model->last_ns = time_ns;
-    if (!strcmp(kind, "fork"))
-        return add_fork(model, event);
-    if (!strcmp(kind, "exec"))
-        return add_exec(model, event);
-    if (!strcmp(kind, "exit"))
-        return add_exit(model, event);
-    if (!strcmp(kind, "blind"))
-        add_blind(model, event);
+  const char *id = get_string(event, "id");
+  json_t *threads = json_object_get(event, "threads");
+  if (!id || (json_is_integer(threads) && json_integer_value(threads) < 2))
     return NULL;
-}
-
-struct fork_record *model_expire(struct model *model, long long now_ns)
-{
-    for (size_t i = 0; i < model->undecided_count; i++) {
-        struct fork_record *fork = model->forks[model->undecided[i]];
-        if (now_ns - fork->time_ns <= EXEC_GRACE_US * 1000)
-            continue;
-        model->undecided[i] = model->undecided[--model->undecided_count];
-        return set_outcome(fork, OUTCOME_HAZARD);
-    }
+  struct fork_record *fork = fork_of(model, id);
+  if (fork->event)
     return NULL;
+  fork->event = json_incref(event);
+  fork->child = get_integer(event, "child");
+  fork->time_ns = get_integer(event, "time_ns");
+  const char *same_as = get_string(event, "same_as");
+  fork->site = site_of(model, same_as ? same_as : id);
+  fork->site->forks++;
+  if (!same_as && !fork->site->event)
+    fork->site->event = json_incref(event);
+  model->undecided =
+      xrealloc(model->undecided, (model->undecided_count + 1) * sizeof *model->undecided);
+  model->undecided[model->undecided_count++] =
+      (size_t)json_integer_value(json_object_get(model->fork_index, id));
+  return add_early(model, fork);
 }
 
-long long model_deadline_ns(const struct model *model)
+static void
+add_blind(struct model *model, json_t *event)
 {
-    long long first = -1;
-    for (size_t i = 0; i < model->undecided_count; i++) {
-        long long deadline = model->forks[model->undecided[i]]->time_ns + EXEC_GRACE_US * 1000 + 1;
-        if (first < 0 || deadline < first)
-            first = deadline;
-    }
-    return first;
+  const char *path = get_string(event, "path"), *why = get_string(event, "why");
+  path = path ? path : "?";
+  why = why ? why : "unknown";
+  for (size_t i = 0; i < model->blind_count; i++)
+    if (!strcmp(model->blind[i].path, path) && !strcmp(model->blind[i].why, why))
+      return;
+  model->blind = xrealloc(model->blind, (model->blind_count + 1) * sizeof *model->blind);
+  model->blind[model->blind_count++] = (struct blind_spot){xstrdup(path), xstrdup(why)};
 }
 
-struct tally model_tally(const struct model *model)
+struct fork_record *
+model_add(struct model *model, json_t *event)
 {
-    struct tally tally = {0};
-    for (size_t i = 0; i < model->fork_count; i++) {
-        const struct fork_record *fork = model->forks[i];
-        if (!fork->event)
-            continue;
-        tally.forks++;
-        tally.exec += fork->outcome == OUTCOME_EXEC;
-        tally.hazard += fork->outcome == OUTCOME_HAZARD;
-        tally.running += fork->outcome == OUTCOME_RUNNING;
-    }
-    for (size_t i = 0; i < model->site_count; i++)
-        tally.sites += model->sites[i]->forks > 0;
-    return tally;
+  const char *kind = get_string(event, "event");
+  model->events++;
+  long long time_ns = get_integer(event, "time_ns");
+  if (time_ns > model->last_ns)
+    model->last_ns = time_ns;
+  if (!strcmp(kind, "fork"))
+    return add_fork(model, event);
+  if (!strcmp(kind, "exec"))
+    return add_exec(model, event);
+  if (!strcmp(kind, "exit"))
+    return add_exit(model, event);
+  if (!strcmp(kind, "blind"))
+    add_blind(model, event);
+  return NULL;
+}
+
+struct fork_record *
+model_expire(struct model *model, long long now_ns)
+{
+  for (size_t i = 0; i < model->undecided_count; i++) {
+    struct fork_record *fork = model->forks[model->undecided[i]];
+    if (now_ns - fork->time_ns <= EXEC_GRACE_US * 1000)
+      continue;
+    model->undecided[i] = model->undecided[--model->undecided_count];
+    return set_outcome(fork, OUTCOME_HAZARD);
+  }
+  return NULL;
+}
+
+long long
+model_deadline_ns(const struct model *model)
+{
+  long long first = -1;
+  for (size_t i = 0; i < model->undecided_count; i++) {
+    long long deadline = model->forks[model->undecided[i]]->time_ns + EXEC_GRACE_US * 1000 + 1;
+    if (first < 0 || deadline < first)
+      first = deadline;
+  }
+  return first;
+}
+
+struct tally
+model_tally(const struct model *model)
+{
+  struct tally tally = {0};
+  for (size_t i = 0; i < model->fork_count; i++) {
+    const struct fork_record *fork = model->forks[i];
+    if (!fork->event)
+      continue;
+    tally.forks++;
+    tally.exec += fork->outcome == OUTCOME_EXEC;
+    tally.hazard += fork->outcome == OUTCOME_HAZARD;
+    tally.running += fork->outcome == OUTCOME_RUNNING;
+  }
+  for (size_t i = 0; i < model->site_count; i++)
+    tally.sites += model->sites[i]->forks > 0;
+  return tally;
 }

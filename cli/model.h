@@ -12,55 +12,56 @@
 enum outcome { OUTCOME_RUNNING, OUTCOME_EXEC, OUTCOME_HAZARD };
 
 struct site {
-    json_t *event; /* the fork event that holds the stacks; NULL until it is read */
-    unsigned forks, hazards;
-    struct fork_record *hazard; /* the first one */
-    bool exec_reported;
+  json_t *event; /* the fork event that holds the stacks; NULL until it is read */
+  unsigned forks, hazards;
+  struct fork_record *hazard; /* the first one */
+  bool exec_reported;
 };
 
 struct fork_record {
-    json_t *event; /* NULL until it is read: the child's events may come first */
-    json_t *early; /* those that did */
-    struct site *site;
-    long long child, time_ns;
-    enum outcome outcome;
-    long long exec_after_us, exit_after_us; /* -1: has not happened, or not known when */
-    char *exec_path;
-    json_t *unsafe_calls;
-    bool ended, status_known;
-    long long status;
+  json_t *event; /* NULL until it is read: the child's events may come first */
+  json_t *early; /* those that did */
+  struct site *site;
+  long long child, time_ns;
+  enum outcome outcome;
+  long long exec_after_us, exit_after_us; /* -1: has not happened, or not known when */
+  char *exec_path;
+  json_t *unsafe_calls;
+  bool ended, status_known;
+  long long status;
 };
 
 struct blind_spot {
-    char *path, *why;
+  char *path, *why;
 };
 
 struct model {
-    struct fork_record **forks;
-    size_t fork_count;
-    struct site **sites;
-    size_t site_count;
-    struct blind_spot *blind;
-    size_t blind_count;
-    json_t *fork_index, *site_index; /* id to position */
-    size_t *undecided;               /* positions of forks whose outcome is OUTCOME_RUNNING */
-    size_t undecided_count;
-    size_t events;
-    long long last_ns; /* the latest time_ns */
+  struct fork_record **forks;
+  size_t fork_count;
+  struct site **sites;
+  size_t site_count;
+  struct blind_spot *blind;
+  size_t blind_count;
+  json_t *fork_index, *site_index; /* id to position */
+  size_t *undecided;               /* positions of forks whose outcome is OUTCOME_RUNNING */
+  size_t undecided_count;
+  size_t events;
+  long long last_ns; /* the latest time_ns */
 };
 
 void model_init(struct model *model);
 void model_free(struct model *model);
-/* Takes an event in (with a reference of its own, where it keeps it). Returns the fork whose outcome it decided, or
-   NULL. */
+/* Takes an event in (with a reference of its own, where it keeps it). Returns the fork whose
+   outcome it decided, or NULL. */
 struct fork_record *model_add(struct model *model, json_t *event);
-/* Returns a fork whose child has become a hazard because it had not called exec at `now_ns`; NULL: no more. */
+/* Returns a fork whose child has become a hazard because it had not called exec at `now_ns`; NULL:
+ * no more. */
 struct fork_record *model_expire(struct model *model, long long now_ns);
 /* When model_expire() has something to do next (CLOCK_REALTIME); -1: nothing pending. */
 long long model_deadline_ns(const struct model *model);
 
 struct tally {
-    unsigned forks, sites, exec, hazard, running;
+  unsigned forks, sites, exec, hazard, running;
 };
 struct tally model_tally(const struct model *model);
 

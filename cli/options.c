@@ -23,31 +23,40 @@ static const char general_help[] =
     "  -V, --version  print the version\n"
     "\n";
 
-static const char run_help[] =
-    "Usage: forkhound run [OPTION...] [--] COMMAND [ARG...]\n"
-    "\n"
-    "Run COMMAND with libforkhound.so preloaded and report each place where a process with several threads forks a\n"
-    "child that runs on without exec.\n"
-    "\n"
-    "  --log FILE            write every event to FILE, one JSON object a line; %p in FILE is forkhound's pid\n"
-    "  --report FORMAT[:FILE]\n"
-    "                        text (the default) or json, to FILE or stderr; may be given once for each format\n"
-    "  --fail-on LEVEL       deadlock (the default), suspect, hazard or never: the least finding that makes\n"
-    "                        the exit status that of --error-exitcode\n"
-    "  --error-exitcode N    that exit status, 1 to 255 (default 66)\n"
-    "  --time-limit SECONDS  end the command and all its descendants after SECONDS; 0 (the default): never\n"
-    "  --color WHEN          auto (the default), always or never\n"
-    "  -q, --quiet           print the summary line only\n"
-    "  -v, --verbose         report forks followed by exec too, notes, and always the summary line\n"
-    "  -h, --help            print this help\n"
-    "\n"
-    "Exit status: the command's own, 128+N if signal N ended it; that of --error-exitcode if a finding reached\n"
-    "--fail-on; 124 if the time limit ended it; 125 if forkhound itself failed; 126 if COMMAND cannot be executed;\n"
-    "127 if it cannot be found.\n"
-    "\n"
-    "Environment: FORKHOUND_LIBRARY is the path of libforkhound.so, if it is not where it was installed; TMPDIR is\n"
-    "where the run directory is made (default /tmp); NO_COLOR turns --color auto off; FORKHOUND_OPTIONS is read by the\n"
-    "library.\n";
+static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [ARG...]\n"
+                               "\n"
+                               "Run COMMAND with libforkhound.so preloaded and report each place "
+                               "where a process with several threads forks a\n"
+                               "child that runs on without exec.\n"
+                               "\n"
+                               "  --log FILE            write every event to FILE, one JSON object "
+                               "a line; %p in FILE is forkhound's pid\n"
+                               "  --report FORMAT[:FILE]\n"
+                               "                        text (the default) or json, to FILE or "
+                               "stderr; may be given once for each format\n"
+                               "  --fail-on LEVEL       deadlock (the default), suspect, hazard or "
+                               "never: the least finding that makes\n"
+                               "                        the exit status that of --error-exitcode\n"
+                               "  --error-exitcode N    that exit status, 1 to 255 (default 66)\n"
+                               "  --time-limit SECONDS  end the command and all its descendants "
+                               "after SECONDS; 0 (the default): never\n"
+                               "  --color WHEN          auto (the default), always or never\n"
+                               "  -q, --quiet           print the summary line only\n"
+                               "  -v, --verbose         report forks followed by exec too, notes, "
+                               "and always the summary line\n"
+                               "  -h, --help            print this help\n"
+                               "\n"
+                               "Exit status: the command's own, 128+N if signal N ended it; that "
+                               "of --error-exitcode if a finding reached\n"
+                               "--fail-on; 124 if the time limit ended it; 125 if forkhound itself "
+                               "failed; 126 if COMMAND cannot be executed;\n"
+                               "127 if it cannot be found.\n"
+                               "\n"
+                               "Environment: FORKHOUND_LIBRARY is the path of libforkhound.so, if "
+                               "it is not where it was installed; TMPDIR is\n"
+                               "where the run directory is made (default /tmp); NO_COLOR turns "
+                               "--color auto off; FORKHOUND_OPTIONS is read by the\n"
+                               "library.\n";
 
 static const char report_help[] =
     "Usage: forkhound report [OPTION...] EVENTS.jsonl\n"
@@ -55,7 +64,8 @@ static const char report_help[] =
     "Render a log that `forkhound run --log` or the library wrote.\n"
     "\n"
     "  --report FORMAT[:FILE]\n"
-    "                        text (the default) or json, to FILE or stdout; may be given once for each format\n"
+    "                        text (the default) or json, to FILE or stdout; may be given once for "
+    "each format\n"
     "  --color WHEN          auto (the default), always or never\n"
     "  -q, --quiet           print the summary line only\n"
     "  -v, --verbose         report forks followed by exec too, and notes\n"
@@ -63,37 +73,39 @@ static const char report_help[] =
     "\n"
     "Exit status: 0; 125 if the file cannot be read or holds no event but broken lines.\n";
 
-bool print_help(const char *topic)
+bool
+print_help(const char *topic)
 {
-    if (!topic)
-        fputs(general_help, stdout);
-    if (!topic || !strcmp(topic, "run"))
-        fputs(run_help, stdout);
-    else if (!strcmp(topic, "report"))
-        fputs(report_help, stdout);
-    else
-        return false;
-    if (!topic)
-        fputs("\nSee `forkhound help report` for the options of report.\n", stdout);
-    return true;
+  if (!topic)
+    fputs(general_help, stdout);
+  if (!topic || !strcmp(topic, "run"))
+    fputs(run_help, stdout);
+  else if (!strcmp(topic, "report"))
+    fputs(report_help, stdout);
+  else
+    return false;
+  if (!topic)
+    fputs("\nSee `forkhound help report` for the options of report.\n", stdout);
+  return true;
 }
 
-char *expand_file_name(const char *pattern)
+char *
+expand_file_name(const char *pattern)
 {
-    char *result = xrealloc(NULL, 12 * strlen(pattern) + 1);
-    char *to = result;
-    for (const char *s = pattern; *s; s++) {
-        if (s[0] == '%' && s[1] == 'p') {
-            to += sprintf(to, "%ld", (long)getpid());
-            s++;
-        } else if (s[0] == '%' && s[1] == '%') {
-            *to++ = *s++;
-        } else {
-            *to++ = *s;
-        }
+  char *result = xrealloc(NULL, 12 * strlen(pattern) + 1);
+  char *to = result;
+  for (const char *s = pattern; *s; s++) {
+    if (s[0] == '%' && s[1] == 'p') {
+      to += sprintf(to, "%ld", (long)getpid());
+      s++;
+    } else if (s[0] == '%' && s[1] == '%') {
+      *to++ = *s++;
+    } else {
+      *to++ = *s;
     }
-    *to = 0;
-    return result;
+  }
+  *to = 0;
+  return result;
 }
 
 enum { OPT_LOG = 256, OPT_REPORT, OPT_FAIL_ON, OPT_ERROR_EXITCODE, OPT_TIME_LIMIT, OPT_COLOR };
@@ -120,143 +132,136 @@ static const struct option report_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static void parse_report(const char *sub, const char *value, struct options *options)
+static void
+parse_report(const char *sub, const char *value, struct options *options)
 {
-    const char *colon = strchr(value, ':');
-    size_t length = colon ? (size_t)(colon - value) : strlen(value);
-    if (colon && !colon[1])
-        die("%s: --report: the file name after '%s' is missing", sub, value);
-    const char *file = colon ? colon + 1 : NULL;
-    if (length == 4 && !strncmp(value, "text", 4)) {
-        options->text = true;
-        options->text_file = file;
-    } else if (length == 4 && !strncmp(value, "json", 4)) {
-        options->json = true;
-        options->json_file = file;
-    } else {
-        die("%s: --report: expected text or json, then perhaps :FILE, got '%s'", sub, value);
+  const char *colon = strchr(value, ':');
+  size_t length = colon ? (size_t)(colon - value) : strlen(value);
+  if (colon && !colon[1])
+    die("%s: --report: the file name after '%s' is missing", sub, value);
+  const char *file = colon ? colon + 1 : NULL;
+  if (length == 4 && !strncmp(value, "text", 4)) {
+    options->text = true;
+    options->text_file = file;
+  } else if (length == 4 && !strncmp(value, "json", 4)) {
+    options->json = true;
+    options->json_file = file;
+  } else {
+    die("%s: --report: expected text or json, then perhaps :FILE, got '%s'", sub, value);
+  }
+}
+
+static void
+parse_fail_on(const char *sub, const char *value, struct options *options)
+{
+  if (!strcmp(value, "deadlock"))
+    options->fail_on = LEVEL_DEADLOCK;
+  else if (!strcmp(value, "suspect"))
+    options->fail_on = LEVEL_SUSPECT;
+  else if (!strcmp(value, "hazard"))
+    options->fail_on = LEVEL_HAZARD;
+  else if (!strcmp(value, "never"))
+    options->fail_on = LEVEL_NEVER;
+  else
+    die("%s: --fail-on: expected deadlock, suspect, hazard or never, got '%s'", sub, value);
+}
+
+static void
+parse_color(const char *sub, const char *value, struct options *options)
+{
+  if (!strcmp(value, "auto"))
+    options->color = COLOR_AUTO;
+  else if (!strcmp(value, "always"))
+    options->color = COLOR_ALWAYS;
+  else if (!strcmp(value, "never"))
+    options->color = COLOR_NEVER;
+  else
+    die("%s: --color: expected auto, always or never, got '%s'", sub, value);
+}
+
+static bool
+digits_only(const char *text, const char *also)
+{
+  return *text && !text[strspn(text, also)] && strpbrk(text, "0123456789");
+}
+
+static void
+parse_exitcode(const char *sub, const char *value, struct options *options)
+{
+  long n = digits_only(value, "0123456789") && strlen(value) < 9 ? strtol(value, NULL, 10) : 0;
+  if (n < 1 || n > 255)
+    die("%s: --error-exitcode: expected a number from 1 to 255, got '%s'", sub, value);
+  options->error_exitcode = (int)n;
+}
+
+static void
+parse_time_limit(const char *sub, const char *value, struct options *options)
+{
+  char *end = NULL;
+  double seconds = digits_only(value, "0123456789.") ? strtod(value, &end) : -1;
+  if (!(seconds >= 0 && seconds <= 1e9) || !end || *end)
+    die("%s: --time-limit: expected a number of seconds from 0 to 1000000000, got '%s'", sub,
+        value);
+  options->time_limit = seconds;
+}
+
+static void
+parse(int argc, char **argv, struct options *options, const struct option *table)
+{
+  const char *sub = argv[0];
+  *options = (struct options){.fail_on = LEVEL_DEADLOCK, .error_exitcode = 66};
+  opterr = 0;
+  optind = 1;
+  for (;;) {
+    int before = optind;
+    int c = getopt_long(argc, argv, "+:qvh", table, NULL);
+    if (c == -1)
+      break;
+    switch (c) {
+    case OPT_LOG:
+      if (!*optarg)
+        die("%s: --log: expected a file name, got ''", sub);
+      options->log = optarg;
+      break;
+    case OPT_REPORT: parse_report(sub, optarg, options); break;
+    case OPT_FAIL_ON: parse_fail_on(sub, optarg, options); break;
+    case OPT_ERROR_EXITCODE: parse_exitcode(sub, optarg, options); break;
+    case OPT_TIME_LIMIT: parse_time_limit(sub, optarg, options); break;
+    case OPT_COLOR: parse_color(sub, optarg, options); break;
+    case 'q': options->quiet = true; break;
+    case 'v': options->verbose = true; break;
+    case 'h': print_help(sub); exit(fflush(stdout) ? 125 : 0);
+    case ':': die("%s: %s: needs a value (try 'forkhound help %s')", sub, argv[before], sub);
+    default:
+      if (optopt && optopt < 256 && argv[before][1] != '-')
+        die("%s: unknown option '-%c' (try 'forkhound help %s')", sub, optopt, sub);
+      if (optopt)
+        die("%s: %s: takes no value", sub, argv[before]);
+      die("%s: unknown option '%s' (try 'forkhound help %s')", sub, argv[before], sub);
     }
+  }
+  if (options->quiet && options->verbose)
+    die("%s: -q and -v exclude each other", sub);
+  if (!options->json)
+    options->text = true;
 }
 
-static void parse_fail_on(const char *sub, const char *value, struct options *options)
+void
+parse_run_options(int argc, char **argv, struct options *options)
 {
-    if (!strcmp(value, "deadlock"))
-        options->fail_on = LEVEL_DEADLOCK;
-    else if (!strcmp(value, "suspect"))
-        options->fail_on = LEVEL_SUSPECT;
-    else if (!strcmp(value, "hazard"))
-        options->fail_on = LEVEL_HAZARD;
-    else if (!strcmp(value, "never"))
-        options->fail_on = LEVEL_NEVER;
-    else
-        die("%s: --fail-on: expected deadlock, suspect, hazard or never, got '%s'", sub, value);
+  parse(argc, argv, options, run_options);
+  if (optind >= argc)
+    die("run: no COMMAND given (try 'forkhound help run')");
+  options->command = argv + optind;
 }
 
-static void parse_color(const char *sub, const char *value, struct options *options)
+void
+parse_report_options(int argc, char **argv, struct options *options)
 {
-    if (!strcmp(value, "auto"))
-        options->color = COLOR_AUTO;
-    else if (!strcmp(value, "always"))
-        options->color = COLOR_ALWAYS;
-    else if (!strcmp(value, "never"))
-        options->color = COLOR_NEVER;
-    else
-        die("%s: --color: expected auto, always or never, got '%s'", sub, value);
-}
-
-static bool digits_only(const char *text, const char *also)
-{
-    return *text && !text[strspn(text, also)] && strpbrk(text, "0123456789");
-}
-
-static void parse_exitcode(const char *sub, const char *value, struct options *options)
-{
-    long n = digits_only(value, "0123456789") && strlen(value) < 9 ? strtol(value, NULL, 10) : 0;
-    if (n < 1 || n > 255)
-        die("%s: --error-exitcode: expected a number from 1 to 255, got '%s'", sub, value);
-    options->error_exitcode = (int)n;
-}
-
-static void parse_time_limit(const char *sub, const char *value, struct options *options)
-{
-    char *end = NULL;
-    double seconds = digits_only(value, "0123456789.") ? strtod(value, &end) : -1;
-    if (!(seconds >= 0 && seconds <= 1e9) || !end || *end)
-        die("%s: --time-limit: expected a number of seconds from 0 to 1000000000, got '%s'", sub, value);
-    options->time_limit = seconds;
-}
-
-static void parse(int argc, char **argv, struct options *options, const struct option *table)
-{
-    const char *sub = argv[0];
-    *options = (struct options){.fail_on = LEVEL_DEADLOCK, .error_exitcode = 66};
-    opterr = 0;
-    optind = 1;
-    for (;;) {
-        int before = optind;
-        int c = getopt_long(argc, argv, "+:qvh", table, NULL);
-        if (c == -1)
-            break;
-        switch (c) {
-        case OPT_LOG:
-            if (!*optarg)
-                die("%s: --log: expected a file name, got ''", sub);
-            options->log = optarg;
-            break;
-        case OPT_REPORT:
-            parse_report(sub, optarg, options);
-            break;
-        case OPT_FAIL_ON:
-            parse_fail_on(sub, optarg, options);
-            break;
-        case OPT_ERROR_EXITCODE:
-            parse_exitcode(sub, optarg, options);
-            break;
-        case OPT_TIME_LIMIT:
-            parse_time_limit(sub, optarg, options);
-            break;
-        case OPT_COLOR:
-            parse_color(sub, optarg, options);
-            break;
-        case 'q':
-            options->quiet = true;
-            break;
-        case 'v':
-            options->verbose = true;
-            break;
-        case 'h':
-            print_help(sub);
-            exit(fflush(stdout) ? 125 : 0);
-        case ':':
-            die("%s: %s: needs a value (try 'forkhound help %s')", sub, argv[before], sub);
-        default:
-            if (optopt && optopt < 256 && argv[before][1] != '-')
-                die("%s: unknown option '-%c' (try 'forkhound help %s')", sub, optopt, sub);
-            if (optopt)
-                die("%s: %s: takes no value", sub, argv[before]);
-            die("%s: unknown option '%s' (try 'forkhound help %s')", sub, argv[before], sub);
-        }
-    }
-    if (options->quiet && options->verbose)
-        die("%s: -q and -v exclude each other", sub);
-    if (!options->json)
-        options->text = true;
-}
-
-void parse_run_options(int argc, char **argv, struct options *options)
-{
-    parse(argc, argv, options, run_options);
-    if (optind >= argc)
-        die("run: no COMMAND given (try 'forkhound help run')");
-    options->command = argv + optind;
-}
-
-void parse_report_options(int argc, char **argv, struct options *options)
-{
-    parse(argc, argv, options, report_options);
-    if (optind >= argc)
-        die("report: no FILE given (try 'forkhound help report')");
-    if (optind + 1 < argc)
-        die("report: one FILE expected, got also '%s'", argv[optind + 1]);
-    options->input = argv[optind];
+  parse(argc, argv, options, report_options);
+  if (optind >= argc)
+    die("report: no FILE given (try 'forkhound help report')");
+  if (optind + 1 < argc)
+    die("report: one FILE expected, got also '%s'", argv[optind + 1]);
+  options->input = argv[optind];
 }

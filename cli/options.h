@@ -8,25 +8,27 @@ enum level { LEVEL_NONE, LEVEL_HAZARD, LEVEL_SUSPECT, LEVEL_DEADLOCK, LEVEL_NEVE
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
-    const char *log;       /* NULL: none; %p not yet expanded */
-    bool text, json;       /* which reports to write */
-    const char *text_file; /* NULL: the default stream */
-    const char *json_file;
-    enum level fail_on;
-    int error_exitcode;
-    enum color color;
-    bool quiet, verbose;
-    double time_limit; /* seconds; 0: none */
-    char **command;    /* run: COMMAND and its arguments */
-    const char *input; /* report: FILE */
+  const char *log;       /* NULL: none; %p not yet expanded */
+  bool text, json;       /* which reports to write */
+  const char *text_file; /* NULL: the default stream */
+  const char *json_file;
+  enum level fail_on;
+  int error_exitcode;
+  enum color color;
+  bool quiet, verbose;
+  double time_limit; /* seconds; 0: none */
+  char **command;    /* run: COMMAND and its arguments */
+  const char *input; /* report: FILE */
 };
 
-/* argv[0] is the subcommand's name. Ends the program with one line and 125 on a bad option; with the help and 0 on
+/* argv[0] is the subcommand's name. Ends the program with one line and 125 on a bad option; with
+   the help and 0 on
    --help. */
 void parse_run_options(int argc, char **argv, struct options *options);
 void parse_report_options(int argc, char **argv, struct options *options);
 
-/* The whole help, also of the subcommands: NULL is the general one. False if there is no such topic. */
+/* The whole help, also of the subcommands: NULL is the general one. False if there is no such
+ * topic. */
 bool print_help(const char *topic);
 
 /* Copy of `pattern` with %p replaced by the pid of this process and %% by %. */

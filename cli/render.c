@@ -6,394 +6,431 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const json_t *site_event(const struct fork_record *fork)
+static const json_t *
+site_event(const struct fork_record *fork)
 {
-    return fork->site->event ? fork->site->event : fork->event;
+  return fork->site->event ? fork->site->event : fork->event;
 }
 
-char *render_place(const struct fork_record *fork)
+char *
+render_place(const struct fork_record *fork)
 {
-    const json_t *event = site_event(fork);
-    const json_t *python = json_array_get(json_object_get(event, "python"), 0);
-    const char *file = get_string(python, "file");
-    if (!file)
-        return stack_place(get_array(event, "site"));
-    const char *function = get_string(python, "function");
-    return function ? xasprintf("%s:%lld in %s", file, get_integer(python, "line"), function)
-                    : xasprintf("%s:%lld", file, get_integer(python, "line"));
+  const json_t *event = site_event(fork);
+  const json_t *python = json_array_get(json_object_get(event, "python"), 0);
+  const char *file = get_string(python, "file");
+  if (!file)
+    return stack_place(get_array(event, "site"));
+  const char *function = get_string(python, "function");
+  return function ? xasprintf("%s:%lld in %s", file, get_integer(python, "line"), function)
+                  : xasprintf("%s:%lld", file, get_integer(python, "line"));
 }
 
-static char *duration(long long us)
+static char *
+duration(long long us)
 {
-    if (us < 10000)
-        return xasprintf("%lld us", us);
-    return us < 10000000 ? xasprintf("%lld ms", us / 1000) : xasprintf("%lld s", us / 1000000);
+  if (us < 10000)
+    return xasprintf("%lld us", us);
+  return us < 10000000 ? xasprintf("%lld ms", us / 1000) : xasprintf("%lld s", us / 1000000);
 }
 
 /* What the child did, as the end of a sentence. */
-static char *fate(const struct fork_record *fork)
+static char *
+fate(const struct fork_record *fork)
 {
-    char *result, *after = NULL;
-    if (fork->exec_path) {
-        after = duration(fork->exec_after_us);
-        result = fork->outcome == OUTCOME_EXEC
-                     ? xasprintf("the child exec'd %s after %s", fork->exec_path, after)
-                     : xasprintf("the child ran on for %s before it exec'd %s", after, fork->exec_path);
-    } else if (fork->ended) {
-        after = fork->exit_after_us < 0 ? xstrdup("an unknown time") : duration(fork->exit_after_us);
-        result = fork->status_known ? xasprintf("the child ran on without exec and exited with status %lld after %s",
-                                                fork->status, after)
-                 : fork->exit_after_us < 0 ? xstrdup("the child ran on without exec and ended")
-                                           : xasprintf("the child ran on without exec and ended after %s", after);
-    } else {
-        result = xstrdup("the child ran on without exec");
-    }
-    free(after);
-    return result;
+  char *result, *after = NULL;
+  if (fork->exec_path) {
+    after = duration(fork->exec_after_us);
+    result = fork->outcome == OUTCOME_EXEC
+                 ? xasprintf("the child exec'd %s after %s", fork->exec_path, after)
+                 : xasprintf("the child ran on for %s before it exec'd %s", after, fork->exec_path);
+  } else if (fork->ended) {
+    after = fork->exit_after_us < 0 ? xstrdup("an unknown time") : duration(fork->exit_after_us);
+    result = fork->status_known
+                 ? xasprintf("the child ran on without exec and exited with status %lld after %s",
+                             fork->status, after)
+             : fork->exit_after_us < 0
+                 ? xstrdup("the child ran on without exec and ended")
+                 : xasprintf("the child ran on without exec and ended after %s", after);
+  } else {
+    result = xstrdup("the child ran on without exec");
+  }
+  free(after);
+  return result;
 }
 
 struct group {
-    const char *name;
-    long long count;
+  const char *name;
+  long long count;
 };
 
-static int more_threads_first(const void *a, const void *b)
+static int
+more_threads_first(const void *a, const void *b)
 {
-    const struct group *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count < y->count ? 1 : -1;
-    return strcmp(x->name, y->name);
+  const struct group *x = a, *y = b;
+  if (x->count != y->count)
+    return x->count < y->count ? 1 : -1;
+  return strcmp(x->name, y->name);
 }
 
-static size_t add_to_group(struct group *groups, size_t used, const char *module, long long count)
+static size_t
+add_to_group(struct group *groups, size_t used, const char *module, long long count)
 {
-    const char *name = module && *module ? base_name(module) : "unknown";
-    for (size_t i = 0; i < used; i++)
-        if (!strcmp(groups[i].name, name)) {
-            groups[i].count += count;
-            return used;
-        }
-    groups[used] = (struct group){name, count};
-    return used + 1;
+  const char *name = module && *module ? base_name(module) : "unknown";
+  for (size_t i = 0; i < used; i++)
+    if (!strcmp(groups[i].name, name)) {
+      groups[i].count += count;
+      return used;
+    }
+  groups[used] = (struct group){name, count};
+  return used + 1;
 }
 
-static bool stopped_by_handler(const json_t *other)
+static bool
+stopped_by_handler(const json_t *other)
 {
-    return json_is_true(json_object_get(other, "stopped_by_handler"));
+  return json_is_true(json_object_get(other, "stopped_by_handler"));
 }
 
 /* "62 libopenblas.so.0, 1 libfoo.so", not escaped; "" if unknown. */
-static char *histogram(const json_t *event)
+static char *
+histogram(const json_t *event)
 {
-    json_t *list = get_array(event, "groups"), *others = get_array(event, "others"), *item;
-    struct group *groups = xrealloc(NULL, (json_array_size(list) + json_array_size(others) + 1) * sizeof *groups);
-    size_t used = 0, i;
-    if (json_array_size(list)) {
-        json_array_foreach(list, i, item)
-            used = add_to_group(groups, used, get_string(item, "module"), get_integer(item, "count"));
-    } else {
-        json_array_foreach(others, i, item)
-            if (!stopped_by_handler(item))
-                used = add_to_group(groups, used, get_string(item, "group"), 1);
-    }
-    qsort(groups, used, sizeof *groups, more_threads_first);
-    char *result = xstrdup("");
-    for (i = 0; i < used; i++) {
-        char *longer = xasprintf("%s%s%lld %s", result, i ? ", " : "", groups[i].count, groups[i].name);
-        free(result);
-        result = longer;
-    }
-    free(groups);
-    return result;
+  json_t *list = get_array(event, "groups"), *others = get_array(event, "others"), *item;
+  struct group *groups =
+      xrealloc(NULL, (json_array_size(list) + json_array_size(others) + 1) * sizeof *groups);
+  size_t used = 0, i;
+  if (json_array_size(list)) {
+    json_array_foreach(list, i, item) used =
+        add_to_group(groups, used, get_string(item, "module"), get_integer(item, "count"));
+  } else {
+    json_array_foreach(others, i, item) if (!stopped_by_handler(item)) used =
+        add_to_group(groups, used, get_string(item, "group"), 1);
+  }
+  qsort(groups, used, sizeof *groups, more_threads_first);
+  char *result = xstrdup("");
+  for (i = 0; i < used; i++) {
+    char *longer = xasprintf("%s%s%lld %s", result, i ? ", " : "", groups[i].count, groups[i].name);
+    free(result);
+    result = longer;
+  }
+  free(groups);
+  return result;
 }
 
-static void put_gone(FILE *out, const json_t *event)
+static void
+put_gone(FILE *out, const json_t *event)
 {
-    json_t *gone = get_array(event, "gone"), *others = get_array(event, "others"), *item;
-    size_t count = json_array_size(gone), shown = 0, i;
-    json_array_foreach(others, i, item)
-        count += stopped_by_handler(item);
-    if (!count)
-        return;
-    fprintf(out, "  Stopped by their own fork handlers (fine): %zu", count);
-    json_array_foreach(gone, i, item) {
-        const char *name = get_string(item, "thread");
-        if (!name || shown == 8)
-            break;
-        fprintf(out, "%s\"", shown++ ? ", " : ": ");
-        put_escaped(out, name);
-        fputc('"', out);
-    }
-    fputs(count > shown && shown ? ", ...\n" : "\n", out);
+  json_t *gone = get_array(event, "gone"), *others = get_array(event, "others"), *item;
+  size_t count = json_array_size(gone), shown = 0, i;
+  json_array_foreach(others, i, item) count += stopped_by_handler(item);
+  if (!count)
+    return;
+  fprintf(out, "  Stopped by their own fork handlers (fine): %zu", count);
+  json_array_foreach(gone, i, item)
+  {
+    const char *name = get_string(item, "thread");
+    if (!name || shown == 8)
+      break;
+    fprintf(out, "%s\"", shown++ ? ", " : ": ");
+    put_escaped(out, name);
+    fputc('"', out);
+  }
+  fputs(count > shown && shown ? ", ...\n" : "\n", out);
 }
 
-static void put_python(FILE *out, const json_t *frames, int indent)
+static void
+put_python(FILE *out, const json_t *frames, int indent)
 {
-    if (!json_is_array(frames))
-        return;
-    size_t i;
-    json_t *frame;
-    json_array_foreach((json_t *)frames, i, frame) {
-        const char *file = get_string(frame, "file"), *function = get_string(frame, "function");
-        fprintf(out, "%*sFile \"", indent, "");
-        put_escaped(out, file ? file : "?");
-        fprintf(out, "\", line %lld, in ", get_integer(frame, "line"));
-        put_escaped(out, function ? function : "?");
-        fputc('\n', out);
-    }
+  if (!json_is_array(frames))
+    return;
+  size_t i;
+  json_t *frame;
+  json_array_foreach((json_t *)frames, i, frame)
+  {
+    const char *file = get_string(frame, "file"), *function = get_string(frame, "function");
+    fprintf(out, "%*sFile \"", indent, "");
+    put_escaped(out, file ? file : "?");
+    fprintf(out, "\", line %lld, in ", get_integer(frame, "line"));
+    put_escaped(out, function ? function : "?");
+    fputc('\n', out);
+  }
 }
 
-static const char *state_name(const char *state)
+static const char *
+state_name(const char *state)
 {
-    static const char *const names[] = {"Rrunning", "Ssleeping", "Din an uninterruptible wait", "Tstopped",
-                                        "tstopped by a tracer", "Zended", "Iidle"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (state[0] == names[i][0] && !state[1])
-            return names[i] + 1;
-    return state;
+  static const char *const names[] = {
+      "Rrunning", "Ssleeping", "Din an uninterruptible wait", "Tstopped", "tstopped by a tracer",
+      "Zended",   "Iidle"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (state[0] == names[i][0] && !state[1])
+      return names[i] + 1;
+  return state;
 }
 
-static const char *exactness(const char *exact)
+static const char *
+exactness(const char *exact)
 {
-    if (!strcmp(exact, "unchanged"))
-        return "stack unchanged since the fork";
-    if (!strcmp(exact, "moved"))
-        return "moved on meanwhile: stack from about the fork";
-    return !strcmp(exact, "approximate") ? "stack approximate" : exact;
+  if (!strcmp(exact, "unchanged"))
+    return "stack unchanged since the fork";
+  if (!strcmp(exact, "moved"))
+    return "moved on meanwhile: stack from about the fork";
+  return !strcmp(exact, "approximate") ? "stack approximate" : exact;
 }
 
 /* Threads with equal keys are shown as one entry. */
-static char *thread_key(const json_t *other)
+static char *
+thread_key(const json_t *other)
 {
-    json_t *parts = json_pack("[O?,O?,O?,O?]", json_object_get(other, "group"), json_object_get(other, "stack"),
-                              json_object_get(other, "created_by"), json_object_get(other, "python"));
-    char *key = json_dumps(parts, JSON_COMPACT | JSON_SORT_KEYS);
-    json_decref(parts);
-    return key ? key : xstrdup("");
+  json_t *parts =
+      json_pack("[O?,O?,O?,O?]", json_object_get(other, "group"), json_object_get(other, "stack"),
+                json_object_get(other, "created_by"), json_object_get(other, "python"));
+  char *key = json_dumps(parts, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref(parts);
+  return key ? key : xstrdup("");
 }
 
-static bool all_equal(const json_t *threads, const char *key)
+static bool
+all_equal(const json_t *threads, const char *key)
 {
-    for (size_t i = 1; i < json_array_size(threads); i++)
-        if (!json_equal(json_object_get(json_array_get(threads, i), key),
-                        json_object_get(json_array_get(threads, 0), key)))
-            return false;
-    return true;
+  for (size_t i = 1; i < json_array_size(threads); i++)
+    if (!json_equal(json_object_get(json_array_get(threads, i), key),
+                    json_object_get(json_array_get(threads, 0), key)))
+      return false;
+  return true;
 }
 
-static void put_thread_ids(FILE *out, const json_t *threads)
+static void
+put_thread_ids(FILE *out, const json_t *threads)
 {
-    size_t count = json_array_size(threads);
-    fprintf(out, "  Thread%s", count > 1 ? "s" : "");
-    for (size_t i = 0; i < count && i < 6; i++)
-        fprintf(out, "%s %lld", i ? "," : "", get_integer(json_array_get(threads, i), "tid"));
-    if (count > 6)
-        fputs(", ...", out);
-    if (count > 1)
-        fprintf(out, " (%zu threads)", count);
+  size_t count = json_array_size(threads);
+  fprintf(out, "  Thread%s", count > 1 ? "s" : "");
+  for (size_t i = 0; i < count && i < 6; i++)
+    fprintf(out, "%s %lld", i ? "," : "", get_integer(json_array_get(threads, i), "tid"));
+  if (count > 6)
+    fputs(", ...", out);
+  if (count > 1)
+    fprintf(out, " (%zu threads)", count);
 }
 
-static void put_threads(FILE *out, const json_t *threads)
+static void
+put_threads(FILE *out, const json_t *threads)
 {
-    const json_t *first = json_array_get(threads, 0);
-    const char *name = get_string(first, "thread"), *group = get_string(first, "group");
-    const char *state = get_string(first, "state"), *exact = get_string(first, "exact");
-    put_thread_ids(out, threads);
-    if (name && *name && all_equal(threads, "thread")) {
-        fputs(" \"", out);
-        put_escaped(out, name);
-        fputc('"', out);
+  const json_t *first = json_array_get(threads, 0);
+  const char *name = get_string(first, "thread"), *group = get_string(first, "group");
+  const char *state = get_string(first, "state"), *exact = get_string(first, "exact");
+  put_thread_ids(out, threads);
+  if (name && *name && all_equal(threads, "thread")) {
+    fputs(" \"", out);
+    put_escaped(out, name);
+    fputc('"', out);
+  }
+  if (group && *group) {
+    fputs(" (made by ", out);
+    put_escaped(out, base_name(group));
+    fputc(')', out);
+  }
+  if (state && *state && all_equal(threads, "state")) {
+    fputs(", ", out);
+    put_escaped(out, state_name(state));
+  }
+  if (exact && *exact && all_equal(threads, "exact")) {
+    fputs(", ", out);
+    put_escaped(out, exactness(exact));
+  }
+  fputs(":\n", out);
+  json_t *created_by = get_array(first, "created_by");
+  if (get_array(first, "stack"))
+    stack_print(out, get_array(first, "stack"), 4);
+  else
+    fputs("    (no stack)\n", out);
+  put_python(out, json_object_get(first, "python"), 4);
+  if (!json_array_size(created_by))
+    return;
+  long long creator = get_integer(first, "creator_tid");
+  if (creator)
+    fprintf(out, "    created by thread %lld at:\n", creator);
+  else
+    fputs("    created at:\n", out);
+  stack_print(out, created_by, 6);
+}
+
+static void
+put_other_threads(FILE *out, const json_t *event)
+{
+  json_t *merged = json_object(), *other;
+  size_t i;
+  json_array_foreach(get_array(event, "others"), i, other)
+  {
+    if (!json_is_object(other) || stopped_by_handler(other))
+      continue;
+    char *key = thread_key(other);
+    json_t *threads = json_object_get(merged, key);
+    if (!threads) {
+      threads = json_array();
+      json_object_set_new(merged, key, threads);
     }
-    if (group && *group) {
-        fputs(" (made by ", out);
-        put_escaped(out, base_name(group));
-        fputc(')', out);
-    }
-    if (state && *state && all_equal(threads, "state")) {
-        fputs(", ", out);
-        put_escaped(out, state_name(state));
-    }
-    if (exact && *exact && all_equal(threads, "exact")) {
-        fputs(", ", out);
-        put_escaped(out, exactness(exact));
-    }
-    fputs(":\n", out);
-    json_t *created_by = get_array(first, "created_by");
-    if (get_array(first, "stack"))
-        stack_print(out, get_array(first, "stack"), 4);
-    else
-        fputs("    (no stack)\n", out);
-    put_python(out, json_object_get(first, "python"), 4);
-    if (!json_array_size(created_by))
-        return;
-    long long creator = get_integer(first, "creator_tid");
-    if (creator)
-        fprintf(out, "    created by thread %lld at:\n", creator);
-    else
-        fputs("    created at:\n", out);
-    stack_print(out, created_by, 6);
+    json_array_append(threads, other);
+    free(key);
+  }
+  const char *key;
+  json_t *threads;
+  json_object_foreach(merged, key, threads) put_threads(out, threads);
+  json_decref(merged);
 }
 
-static void put_other_threads(FILE *out, const json_t *event)
+static void
+put_strings(FILE *out, const char *label, const json_t *strings)
 {
-    json_t *merged = json_object(), *other;
-    size_t i;
-    json_array_foreach(get_array(event, "others"), i, other) {
-        if (!json_is_object(other) || stopped_by_handler(other))
-            continue;
-        char *key = thread_key(other);
-        json_t *threads = json_object_get(merged, key);
-        if (!threads) {
-            threads = json_array();
-            json_object_set_new(merged, key, threads);
-        }
-        json_array_append(threads, other);
-        free(key);
-    }
-    const char *key;
-    json_t *threads;
-    json_object_foreach(merged, key, threads)
-        put_threads(out, threads);
-    json_decref(merged);
+  size_t i;
+  json_t *item;
+  json_array_foreach((json_t *)strings, i, item)
+  {
+    if (!json_is_string(item))
+      continue;
+    fprintf(out, "  %s: ", label);
+    put_escaped(out, json_string_value(item));
+    fputc('\n', out);
+  }
 }
 
-static void put_strings(FILE *out, const char *label, const json_t *strings)
+static void
+put_advice(FILE *out, const char *exe)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach((json_t *)strings, i, item) {
-        if (!json_is_string(item))
-            continue;
-        fprintf(out, "  %s: ", label);
-        put_escaped(out, json_string_value(item));
-        fputc('\n', out);
-    }
+  const char *name = base_name(exe);
+  if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
+    fputs("  What to do: fork before the threads start, or use spawn or forkserver "
+          "(multiprocessing.set_start_method),\n"
+          "    or exec at once in the child (subprocess).\n",
+          out);
+  else
+    fputs("  What to do: fork before the threads start, or exec at once in the child (posix_spawn "
+          "does both).\n",
+          out);
 }
 
-static void put_advice(FILE *out, const char *exe)
+static void
+put_header(FILE *out, const struct style *style, const struct fork_record *fork)
 {
-    const char *name = base_name(exe);
-    if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
-        fputs("  What to do: fork before the threads start, or use spawn or forkserver "
-              "(multiprocessing.set_start_method),\n"
-              "    or exec at once in the child (subprocess).\n",
-              out);
-    else
-        fputs("  What to do: fork before the threads start, or exec at once in the child (posix_spawn does both).\n",
-              out);
+  const json_t *event = fork->event;
+  bool hazard = fork->outcome == OUTCOME_HAZARD;
+  long long others = get_integer(event, "threads") - 1;
+  const char *name = get_string(event, "thread"), *exe = get_string(event, "exe");
+  char *end = fate(fork), *safe_name = escaped(name), *safe_exe = escaped(base_name(exe)),
+       *safe_end = escaped(end);
+  fprintf(out,
+          "%sforkhound: %s: thread %lld \"%s\" of process %lld (%s) forked child %lld while %lld "
+          "other thread%s alive, "
+          "and %s%s\n",
+          style->color ? (hazard ? "\033[1;31m" : "\033[1m") : "", hazard ? "HAZARD" : "exec",
+          get_integer(event, "tid"), safe_name, get_integer(event, "pid"), safe_exe, fork->child,
+          others, others == 1 ? " was" : "s were", safe_end, style->color ? "\033[0m" : "");
+  free(end);
+  free(safe_name);
+  free(safe_exe);
+  free(safe_end);
 }
 
-static void put_header(FILE *out, const struct style *style, const struct fork_record *fork)
+static void
+put_summary_line(FILE *out, const struct style *style, const struct fork_record *fork)
 {
-    const json_t *event = fork->event;
-    bool hazard = fork->outcome == OUTCOME_HAZARD;
-    long long others = get_integer(event, "threads") - 1;
-    const char *name = get_string(event, "thread"), *exe = get_string(event, "exe");
-    char *end = fate(fork), *safe_name = escaped(name), *safe_exe = escaped(base_name(exe)), *safe_end = escaped(end);
-    fprintf(out, "%sforkhound: %s: thread %lld \"%s\" of process %lld (%s) forked child %lld while %lld other thread%s alive, "
-                 "and %s%s\n",
-            style->color ? (hazard ? "\033[1;31m" : "\033[1m") : "", hazard ? "HAZARD" : "exec",
-            get_integer(event, "tid"), safe_name, get_integer(event, "pid"), safe_exe, fork->child, others,
-            others == 1 ? " was" : "s were", safe_end, style->color ? "\033[0m" : "");
-    free(end);
-    free(safe_name);
-    free(safe_exe);
-    free(safe_end);
+  char *place = render_place(fork), *groups = histogram(site_event(fork));
+  char *safe_place = escaped(place), *safe_groups = escaped(groups);
+  bool hazard = fork->outcome == OUTCOME_HAZARD;
+  fprintf(out,
+          "%sSUMMARY: forkhound: %s at %s: child %lld of %lld %s a copy of a process with %lld "
+          "threads%s%s%s%s\n",
+          style->color ? "\033[1m" : "", hazard ? "hazard" : "exec", safe_place, fork->child,
+          get_integer(fork->event, "pid"), hazard ? "ran on in" : "exec'd in",
+          get_integer(fork->event, "threads"), *groups ? " (" : "", safe_groups, *groups ? ")" : "",
+          style->color ? "\033[0m" : "");
+  free(place);
+  free(groups);
+  free(safe_place);
+  free(safe_groups);
 }
 
-static void put_summary_line(FILE *out, const struct style *style, const struct fork_record *fork)
+static void
+put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
 {
-    char *place = render_place(fork), *groups = histogram(site_event(fork));
-    char *safe_place = escaped(place), *safe_groups = escaped(groups);
-    bool hazard = fork->outcome == OUTCOME_HAZARD;
-    fprintf(out, "%sSUMMARY: forkhound: %s at %s: child %lld of %lld %s a copy of a process with %lld threads%s%s%s%s\n",
-            style->color ? "\033[1m" : "", hazard ? "hazard" : "exec", safe_place, fork->child,
-            get_integer(fork->event, "pid"), hazard ? "ran on in" : "exec'd in", get_integer(fork->event, "threads"),
-            *groups ? " (" : "", safe_groups, *groups ? ")" : "", style->color ? "\033[0m" : "");
-    free(place);
-    free(groups);
-    free(safe_place);
-    free(safe_groups);
-}
-
-static void put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
-{
-    static const char rule[] = "==================\n";
-    const json_t *event = site_event(fork);
-    fputs(rule, out);
-    put_header(out, style, fork);
-    if (event != fork->event) {
-        const char *id = get_string(event, "id");
-        fputs("  The threads and stacks are those of the first fork at this place, ", out);
-        put_escaped(out, id ? id : "?");
-        fprintf(out, ", of child %lld.\n", get_integer(event, "child"));
-    }
-    char *groups = histogram(event);
-    if (*groups) {
-        fputs("  Other threads: ", out);
-        put_escaped(out, groups);
-        fputc('\n', out);
-    }
-    free(groups);
-    put_gone(out, event);
-    if (json_array_size(fork->unsafe_calls))
-        put_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
-    fputs("  Forked at:\n", out);
-    stack_print(out, get_array(event, "site"), 4);
-    put_python(out, json_object_get(event, "python"), 4);
-    put_other_threads(out, event);
-    put_strings(out, "Note", get_array(event, "notes"));
-    if (style->verbose)
-        put_strings(out, "Registered fork handlers", get_array(event, "atfork"));
-    if (fork->outcome == OUTCOME_HAZARD)
-        put_advice(out, get_string(fork->event, "exe"));
-    put_summary_line(out, style, fork);
-    fputs(rule, out);
+  static const char rule[] = "==================\n";
+  const json_t *event = site_event(fork);
+  fputs(rule, out);
+  put_header(out, style, fork);
+  if (event != fork->event) {
+    const char *id = get_string(event, "id");
+    fputs("  The threads and stacks are those of the first fork at this place, ", out);
+    put_escaped(out, id ? id : "?");
+    fprintf(out, ", of child %lld.\n", get_integer(event, "child"));
+  }
+  char *groups = histogram(event);
+  if (*groups) {
+    fputs("  Other threads: ", out);
+    put_escaped(out, groups);
+    fputc('\n', out);
+  }
+  free(groups);
+  put_gone(out, event);
+  if (json_array_size(fork->unsafe_calls))
+    put_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
+  fputs("  Forked at:\n", out);
+  stack_print(out, get_array(event, "site"), 4);
+  put_python(out, json_object_get(event, "python"), 4);
+  put_other_threads(out, event);
+  put_strings(out, "Note", get_array(event, "notes"));
+  if (style->verbose)
+    put_strings(out, "Registered fork handlers", get_array(event, "atfork"));
+  if (fork->outcome == OUTCOME_HAZARD)
+    put_advice(out, get_string(fork->event, "exe"));
+  put_summary_line(out, style, fork);
+  fputs(rule, out);
 }
 
 /* The report is written in one piece: other processes write to the same terminal. */
-void render_fork(const struct style *style, const struct fork_record *fork)
+void
+render_fork(const struct style *style, const struct fork_record *fork)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *buffer = open_memstream(&text, &size);
-    if (!buffer)
-        return;
-    put_fork(buffer, style, fork);
-    if (!fclose(buffer))
-        fwrite(text, 1, size, style->out);
-    free(text);
-    fflush(style->out);
+  char *text = NULL;
+  size_t size = 0;
+  FILE *buffer = open_memstream(&text, &size);
+  if (!buffer)
+    return;
+  put_fork(buffer, style, fork);
+  if (!fclose(buffer))
+    fwrite(text, 1, size, style->out);
+  free(text);
+  fflush(style->out);
 }
 
-void render_summary(const struct style *style, const struct model *model)
+void
+render_summary(const struct style *style, const struct model *model)
 {
-    struct tally tally = model_tally(model);
-    FILE *out = style->out;
-    if (tally.forks) {
-        fprintf(out, "forkhound: %u multithreaded fork%s from %u site%s:", tally.forks, tally.forks == 1 ? "" : "s",
-                tally.sites, tally.sites == 1 ? "" : "s");
-        const char *comma = "";
-        if (tally.exec) {
-            fprintf(out, " %u exec'd", tally.exec);
-            comma = ",";
-        }
-        if (tally.hazard) {
-            fprintf(out, "%s %u hazard%s", comma, tally.hazard, tally.hazard == 1 ? "" : "s");
-            comma = ",";
-        }
-        if (tally.running)
-            fprintf(out, "%s %u still running", comma, tally.running);
-    } else {
-        fputs("forkhound: no multithreaded fork seen", out);
+  struct tally tally = model_tally(model);
+  FILE *out = style->out;
+  if (tally.forks) {
+    fprintf(out, "forkhound: %u multithreaded fork%s from %u site%s:", tally.forks,
+            tally.forks == 1 ? "" : "s", tally.sites, tally.sites == 1 ? "" : "s");
+    const char *comma = "";
+    if (tally.exec) {
+      fprintf(out, " %u exec'd", tally.exec);
+      comma = ",";
     }
-    for (size_t i = 0; i < model->blind_count; i++) {
-        fputs(i ? ", " : "; blind spots: ", out);
-        put_escaped(out, model->blind[i].path);
-        fputs(" (", out);
-        put_escaped(out, model->blind[i].why);
-        fputc(')', out);
+    if (tally.hazard) {
+      fprintf(out, "%s %u hazard%s", comma, tally.hazard, tally.hazard == 1 ? "" : "s");
+      comma = ",";
     }
-    fputc('\n', out);
-    fflush(out);
+    if (tally.running)
+      fprintf(out, "%s %u still running", comma, tally.running);
+  } else {
+    fputs("forkhound: no multithreaded fork seen", out);
+  }
+  for (size_t i = 0; i < model->blind_count; i++) {
+    fputs(i ? ", " : "; blind spots: ", out);
+    put_escaped(out, model->blind[i].path);
+    fputs(" (", out);
+    put_escaped(out, model->blind[i].why);
+    fputc(')', out);
+  }
+  fputc('\n', out);
+  fflush(out);
 }

@@ -7,11 +7,12 @@
 #include <stdio.h>
 
 struct style {
-    FILE *out;
-    bool color, verbose;
+  FILE *out;
+  bool color, verbose;
 };
 
-/* The report of a fork whose outcome is decided, as one write. Its site's event must be symbolized. */
+/* The report of a fork whose outcome is decided, as one write. Its site's event must be symbolized.
+ */
 void render_fork(const struct style *style, const struct fork_record *fork);
 /* The place of the fork: "src/app.c:33 in main", not escaped. The caller frees it. */
 char *render_place(const struct fork_record *fork);

@@ -4,48 +4,51 @@
 
 #include <stdlib.h>
 
-static json_t *finding(const struct site *site)
+static json_t *
+finding(const struct site *site)
 {
-    const struct fork_record *fork = site->hazard;
-    char *place = render_place(fork);
-    json_t *result = json_pack("{s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:O?, s:I, s:O?, s:I, s:I, s:O?}",
-                               "level", "hazard", "where", place,
-                               "fork", json_object_get(fork->event, "id"), "pid", json_object_get(fork->event, "pid"),
-                               "tid", json_object_get(fork->event, "tid"),
-                               "thread", json_object_get(fork->event, "thread"),
-                               "exe", json_object_get(fork->event, "exe"), "child", (json_int_t)fork->child,
-                               "threads", json_object_get(fork->event, "threads"),
-                               "forks", (json_int_t)site->forks, "hazards", (json_int_t)site->hazards,
-                               "event", site->event ? site->event : fork->event);
-    free(place);
-    if (result && fork->exec_path) {
-        json_object_set_new(result, "exec_path", json_string(fork->exec_path));
-        json_object_set_new(result, "exec_after_us", json_integer(fork->exec_after_us));
-    }
-    if (result && fork->ended && fork->status_known)
-        json_object_set_new(result, "status", json_integer(fork->status));
-    if (result && fork->exit_after_us >= 0)
-        json_object_set_new(result, "exit_after_us", json_integer(fork->exit_after_us));
-    return result;
+  const struct fork_record *fork = site->hazard;
+  char *place = render_place(fork);
+  json_t *result = json_pack(
+      "{s:s, s:s, s:O?, s:O?, s:O?, s:O?, s:O?, s:I, s:O?, s:I, s:I, s:O?}", "level", "hazard",
+      "where", place, "fork", json_object_get(fork->event, "id"), "pid",
+      json_object_get(fork->event, "pid"), "tid", json_object_get(fork->event, "tid"), "thread",
+      json_object_get(fork->event, "thread"), "exe", json_object_get(fork->event, "exe"), "child",
+      (json_int_t)fork->child, "threads", json_object_get(fork->event, "threads"), "forks",
+      (json_int_t)site->forks, "hazards", (json_int_t)site->hazards, "event",
+      site->event ? site->event : fork->event);
+  free(place);
+  if (result && fork->exec_path) {
+    json_object_set_new(result, "exec_path", json_string(fork->exec_path));
+    json_object_set_new(result, "exec_after_us", json_integer(fork->exec_after_us));
+  }
+  if (result && fork->ended && fork->status_known)
+    json_object_set_new(result, "status", json_integer(fork->status));
+  if (result && fork->exit_after_us >= 0)
+    json_object_set_new(result, "exit_after_us", json_integer(fork->exit_after_us));
+  return result;
 }
 
-void render_json(FILE *out, const struct model *model, int exit_status)
+void
+render_json(FILE *out, const struct model *model, int exit_status)
 {
-    struct tally tally = model_tally(model);
-    json_t *findings = json_array(), *blind = json_array();
-    for (size_t i = 0; i < model->site_count; i++)
-        if (model->sites[i]->hazard)
-            json_array_append_new(findings, finding(model->sites[i]));
-    for (size_t i = 0; i < model->blind_count; i++)
-        json_array_append_new(blind, json_pack("{s:s, s:s}", "path", model->blind[i].path, "why", model->blind[i].why));
-    json_t *summary = json_pack("{s:i, s:i, s:i, s:i, s:i}", "forks", (int)tally.forks, "sites", (int)tally.sites,
-                                "exec", (int)tally.exec, "hazard", (int)tally.hazard, "running", (int)tally.running);
-    json_t *document = json_pack("{s:i, s:o, s:o, s:o}", "v", 1, "summary", summary, "findings", findings, "blind",
-                                 blind);
-    if (exit_status >= 0)
-        json_object_set_new(document, "status", json_integer(exit_status));
-    json_dumpf(document, out, JSON_INDENT(2));
-    fputc('\n', out);
-    fflush(out);
-    json_decref(document);
+  struct tally tally = model_tally(model);
+  json_t *findings = json_array(), *blind = json_array();
+  for (size_t i = 0; i < model->site_count; i++)
+    if (model->sites[i]->hazard)
+      json_array_append_new(findings, finding(model->sites[i]));
+  for (size_t i = 0; i < model->blind_count; i++)
+    json_array_append_new(
+        blind, json_pack("{s:s, s:s}", "path", model->blind[i].path, "why", model->blind[i].why));
+  json_t *summary = json_pack("{s:i, s:i, s:i, s:i, s:i}", "forks", (int)tally.forks, "sites",
+                              (int)tally.sites, "exec", (int)tally.exec, "hazard",
+                              (int)tally.hazard, "running", (int)tally.running);
+  json_t *document = json_pack("{s:i, s:o, s:o, s:o}", "v", 1, "summary", summary, "findings",
+                               findings, "blind", blind);
+  if (exit_status >= 0)
+    json_object_set_new(document, "status", json_integer(exit_status));
+  json_dumpf(document, out, JSON_INDENT(2));
+  fputc('\n', out);
+  fflush(out);
+  json_decref(document);
 }

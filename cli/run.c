@@ -27,312 +27,337 @@ static const long long KILL_AFTER_NS = 2000000000;
 static const int FORWARDED[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
 struct driver {
-    const struct options *options;
-    struct session session;
-    struct tail tail;
-    int signals, changes; /* signalfd, inotify */
-    pid_t command;
-    bool ended;
-    int status; /* of waitpid() */
-    long long limit_ns, kill_ns; /* CLOCK_MONOTONIC; 0: none */
-    bool limit_reached;
-    sigset_t old_mask;
-    struct sigaction old_child, old_pipe;
+  const struct options *options;
+  struct session session;
+  struct tail tail;
+  int signals, changes; /* signalfd, inotify */
+  pid_t command;
+  bool ended;
+  int status;                  /* of waitpid() */
+  long long limit_ns, kill_ns; /* CLOCK_MONOTONIC; 0: none */
+  bool limit_reached;
+  sigset_t old_mask;
+  struct sigaction old_child, old_pipe;
 };
 
-static long long now_ns(clockid_t clock)
+static long long
+now_ns(clockid_t clock)
 {
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static char *own_directory(void)
+static char *
+own_directory(void)
 {
-    char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n < 0)
-        die("/proc/self/exe: %m");
-    path[n] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash)
-        *slash = 0;
-    return xstrdup(path);
+  char path[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (n < 0)
+    die("/proc/self/exe: %m");
+  path[n] = 0;
+  char *slash = strrchr(path, '/');
+  if (slash)
+    *slash = 0;
+  return xstrdup(path);
 }
 
-static char *find_library(void)
+static char *
+find_library(void)
 {
-    const char *given = getenv("FORKHOUND_LIBRARY");
-    if (given && *given) {
-        char *absolute = realpath(given, NULL);
-        if (!absolute)
-            die("cannot find libforkhound.so: FORKHOUND_LIBRARY=%s: %m", given);
-        return absolute;
+  const char *given = getenv("FORKHOUND_LIBRARY");
+  if (given && *given) {
+    char *absolute = realpath(given, NULL);
+    if (!absolute)
+      die("cannot find libforkhound.so: FORKHOUND_LIBRARY=%s: %m", given);
+    return absolute;
+  }
+  static const char *const places[] = {"../preload", "../lib/x86_64-linux-gnu", "../lib64",
+                                       "../lib"};
+  char *directory = own_directory();
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    char *candidate = xasprintf("%s/%s/libforkhound.so", directory, places[i]);
+    char *absolute = realpath(candidate, NULL);
+    free(candidate);
+    if (absolute) {
+      free(directory);
+      return absolute;
     }
-    static const char *const places[] = {"../preload", "../lib/x86_64-linux-gnu", "../lib64", "../lib"};
-    char *directory = own_directory();
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char *candidate = xasprintf("%s/%s/libforkhound.so", directory, places[i]);
-        char *absolute = realpath(candidate, NULL);
-        free(candidate);
-        if (absolute) {
-            free(directory);
-            return absolute;
-        }
-    }
-    die("cannot find libforkhound.so: it is not in ../preload, ../lib/x86_64-linux-gnu, ../lib64 or ../lib of %s: "
-        "set FORKHOUND_LIBRARY to its path",
-        directory);
+  }
+  die("cannot find libforkhound.so: it is not in ../preload, ../lib/x86_64-linux-gnu, ../lib64 or "
+      "../lib of %s: "
+      "set FORKHOUND_LIBRARY to its path",
+      directory);
 }
 
 /* The environment of the command; `library` is NULL to leave LD_PRELOAD as it is. */
-static char **command_environment(const char *library)
+static char **
+command_environment(const char *library)
 {
-    extern char **environ;
-    size_t count = 0, used = 0;
-    while (environ[count])
-        count++;
-    char **result = xrealloc(NULL, (count + 3) * sizeof *result);
-    const char *old = getenv("LD_PRELOAD");
-    for (size_t i = 0; i < count; i++) {
-        bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
-                        (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
-        if (!replaced)
-            result[used++] = xstrdup(environ[i]);
-    }
-    if (library)
-        result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old) : xasprintf("LD_PRELOAD=%s", library);
-    result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
-    result[used] = NULL;
-    return result;
+  extern char **environ;
+  size_t count = 0, used = 0;
+  while (environ[count])
+    count++;
+  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
+  const char *old = getenv("LD_PRELOAD");
+  for (size_t i = 0; i < count; i++) {
+    bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
+                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
+    if (!replaced)
+      result[used++] = xstrdup(environ[i]);
+  }
+  if (library)
+    result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
+                                 : xasprintf("LD_PRELOAD=%s", library);
+  result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
+  result[used] = NULL;
+  return result;
 }
 
-static void take_signals(struct driver *driver)
+static void
+take_signals(struct driver *driver)
 {
-    sigset_t mine;
-    sigemptyset(&mine);
-    sigaddset(&mine, SIGCHLD);
-    for (size_t i = 0; i < sizeof FORWARDED / sizeof *FORWARDED; i++)
-        sigaddset(&mine, FORWARDED[i]);
-    struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
-    sigaction(SIGCHLD, &standard, &driver->old_child);
-    sigaction(SIGPIPE, &ignore, &driver->old_pipe);
-    sigprocmask(SIG_BLOCK, &mine, &driver->old_mask);
-    driver->signals = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (driver->signals < 0)
-        die("signalfd: %m");
+  sigset_t mine;
+  sigemptyset(&mine);
+  sigaddset(&mine, SIGCHLD);
+  for (size_t i = 0; i < sizeof FORWARDED / sizeof *FORWARDED; i++)
+    sigaddset(&mine, FORWARDED[i]);
+  struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
+  sigaction(SIGCHLD, &standard, &driver->old_child);
+  sigaction(SIGPIPE, &ignore, &driver->old_pipe);
+  sigprocmask(SIG_BLOCK, &mine, &driver->old_mask);
+  driver->signals = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (driver->signals < 0)
+    die("signalfd: %m");
 }
 
 /* In the child: never returns. */
-static _Noreturn void become_command(const struct driver *driver, char **environment, int error_pipe)
+static _Noreturn void
+become_command(const struct driver *driver, char **environment, int error_pipe)
 {
-    sigaction(SIGCHLD, &driver->old_child, NULL);
-    sigaction(SIGPIPE, &driver->old_pipe, NULL);
-    sigprocmask(SIG_SETMASK, &driver->old_mask, NULL);
-    execvpe(driver->options->command[0], driver->options->command, environment);
-    int error = errno;
-    if (write(error_pipe, &error, sizeof error) < 0)
-        _exit(126);
-    _exit(127);
+  sigaction(SIGCHLD, &driver->old_child, NULL);
+  sigaction(SIGPIPE, &driver->old_pipe, NULL);
+  sigprocmask(SIG_SETMASK, &driver->old_mask, NULL);
+  execvpe(driver->options->command[0], driver->options->command, environment);
+  int error = errno;
+  if (write(error_pipe, &error, sizeof error) < 0)
+    _exit(126);
+  _exit(127);
 }
 
 /* 0, or the errno of the exec that failed. */
-static int start_command(struct driver *driver, char **environment)
+static int
+start_command(struct driver *driver, char **environment)
 {
-    int error_pipe[2];
-    if (pipe2(error_pipe, O_CLOEXEC))
-        die("pipe: %m");
-    driver->command = fork();
-    if (driver->command < 0)
-        die("fork: %m");
-    if (!driver->command)
-        become_command(driver, environment, error_pipe[1]);
-    close(error_pipe[1]);
-    int error = 0;
-    ssize_t n;
-    do
-        n = read(error_pipe[0], &error, sizeof error);
-    while (n < 0 && errno == EINTR);
-    close(error_pipe[0]);
-    return n == (ssize_t)sizeof error ? error : 0;
+  int error_pipe[2];
+  if (pipe2(error_pipe, O_CLOEXEC))
+    die("pipe: %m");
+  driver->command = fork();
+  if (driver->command < 0)
+    die("fork: %m");
+  if (!driver->command)
+    become_command(driver, environment, error_pipe[1]);
+  close(error_pipe[1]);
+  int error = 0;
+  ssize_t n;
+  do
+    n = read(error_pipe[0], &error, sizeof error);
+  while (n < 0 && errno == EINTR);
+  close(error_pipe[0]);
+  return n == (ssize_t)sizeof error ? error : 0;
 }
 
-static void note_blind_spot(struct driver *driver, const struct check *check)
+static void
+note_blind_spot(struct driver *driver, const struct check *check)
 {
-    if (!driver->options->quiet)
-        message("the library will not be loaded into %s: %s", check->path, check->why);
-    char *path = escaped(check->path); /* JSON takes UTF-8 only */
-    session_event(&driver->session,
-                  json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:s}", "v", 1, "event", "blind", "time_ns",
-                            (json_int_t)now_ns(CLOCK_REALTIME), "pid", (json_int_t)getpid(), "exe", path, "path", path,
-                            "why", check->why));
-    free(path);
+  if (!driver->options->quiet)
+    message("the library will not be loaded into %s: %s", check->path, check->why);
+  char *path = escaped(check->path); /* JSON takes UTF-8 only */
+  session_event(&driver->session,
+                json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:s}", "v", 1, "event", "blind",
+                          "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
+                          (json_int_t)getpid(), "exe", path, "path", path, "why", check->why));
+  free(path);
 }
 
 /* The command, and orphans of its tree, which come to us as their subreaper. */
-static void reap(struct driver *driver)
+static void
+reap(struct driver *driver)
 {
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid != driver->command)
-            continue;
-        driver->ended = true;
-        driver->status = status;
-    }
+  int status;
+  pid_t pid;
+  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    if (pid != driver->command)
+      continue;
+    driver->ended = true;
+    driver->status = status;
+  }
 }
 
-/* What the terminal sends goes to the whole foreground process group: the command has it already. */
-static void handle_signals(struct driver *driver)
+/* What the terminal sends goes to the whole foreground process group: the command has it already.
+ */
+static void
+handle_signals(struct driver *driver)
 {
-    struct signalfd_siginfo info;
-    while (read(driver->signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_signo != SIGCHLD && info.ssi_code != SI_KERNEL && !driver->ended)
-            kill(driver->command, (int)info.ssi_signo);
-    reap(driver);
+  struct signalfd_siginfo info;
+  while (read(driver->signals, &info, sizeof info) == (ssize_t)sizeof info)
+    if (info.ssi_signo != SIGCHLD && info.ssi_code != SI_KERNEL && !driver->ended)
+      kill(driver->command, (int)info.ssi_signo);
+  reap(driver);
 }
 
-static void drain_changes(const struct driver *driver)
+static void
+drain_changes(const struct driver *driver)
 {
-    char buffer[4096] __attribute__((aligned(8)));
-    while (driver->changes >= 0 && read(driver->changes, buffer, sizeof buffer) > 0)
-        continue;
+  char buffer[4096] __attribute__((aligned(8)));
+  while (driver->changes >= 0 && read(driver->changes, buffer, sizeof buffer) > 0)
+    continue;
 }
 
-static void read_events(struct driver *driver)
+static void
+read_events(struct driver *driver)
 {
-    if (!tail_read(&driver->tail, session_line, &driver->session))
-        die("%s: %m", rundir_events());
+  if (!tail_read(&driver->tail, session_line, &driver->session))
+    die("%s: %m", rundir_events());
 }
 
-static int poll_timeout(const struct driver *driver)
+static int
+poll_timeout(const struct driver *driver)
 {
-    long long wait = driver->changes < 0 ? 20000000 : LLONG_MAX;
-    long long deadline = model_deadline_ns(&driver->session.model);
-    if (deadline >= 0) {
-        long long left = deadline + READING_LAG_NS - now_ns(CLOCK_REALTIME);
-        wait = left < wait ? left : wait;
-    }
-    long long end = driver->kill_ns ? driver->kill_ns : driver->limit_reached ? 0 : driver->limit_ns;
-    if (end) {
-        long long left = end - now_ns(CLOCK_MONOTONIC);
-        wait = left < wait ? left : wait;
-    }
-    if (driver->limit_reached && wait > 20000000)
-        wait = 20000000;
-    if (wait == LLONG_MAX)
-        return -1;
-    wait = wait < 0 ? 0 : wait / 1000000 + 1;
-    return wait > 1000000 ? 1000000 : (int)wait;
+  long long wait = driver->changes < 0 ? 20000000 : LLONG_MAX;
+  long long deadline = model_deadline_ns(&driver->session.model);
+  if (deadline >= 0) {
+    long long left = deadline + READING_LAG_NS - now_ns(CLOCK_REALTIME);
+    wait = left < wait ? left : wait;
+  }
+  long long end = driver->kill_ns ? driver->kill_ns : driver->limit_reached ? 0 : driver->limit_ns;
+  if (end) {
+    long long left = end - now_ns(CLOCK_MONOTONIC);
+    wait = left < wait ? left : wait;
+  }
+  if (driver->limit_reached && wait > 20000000)
+    wait = 20000000;
+  if (wait == LLONG_MAX)
+    return -1;
+  wait = wait < 0 ? 0 : wait / 1000000 + 1;
+  return wait > 1000000 ? 1000000 : (int)wait;
 }
 
-static void check_limit(struct driver *driver)
+static void
+check_limit(struct driver *driver)
 {
-    long long now = now_ns(CLOCK_MONOTONIC);
-    if (driver->limit_ns && !driver->limit_reached && now >= driver->limit_ns) {
-        driver->limit_reached = true;
-        driver->kill_ns = now + KILL_AFTER_NS;
-        tree_kill(SIGTERM);
-        tree_kill(SIGCONT);
-        message("time limit of %g s reached: ended the program", driver->options->time_limit);
-    }
-    if (driver->kill_ns && now >= driver->kill_ns) {
-        tree_kill(SIGKILL);
-        driver->kill_ns = now + 50000000;
-    }
+  long long now = now_ns(CLOCK_MONOTONIC);
+  if (driver->limit_ns && !driver->limit_reached && now >= driver->limit_ns) {
+    driver->limit_reached = true;
+    driver->kill_ns = now + KILL_AFTER_NS;
+    tree_kill(SIGTERM);
+    tree_kill(SIGCONT);
+    message("time limit of %g s reached: ended the program", driver->options->time_limit);
+  }
+  if (driver->kill_ns && now >= driver->kill_ns) {
+    tree_kill(SIGKILL);
+    driver->kill_ns = now + 50000000;
+  }
 }
 
 /* After the time limit everything below us must be gone, not only the command. */
-static bool finished(const struct driver *driver)
+static bool
+finished(const struct driver *driver)
 {
-    return driver->ended && (!driver->limit_reached || !tree_kill(0));
+  return driver->ended && (!driver->limit_reached || !tree_kill(0));
 }
 
-static void watch(struct driver *driver)
+static void
+watch(struct driver *driver)
 {
-    while (!finished(driver)) {
-        struct pollfd fds[] = {{.fd = driver->signals, .events = POLLIN}, {.fd = driver->changes, .events = POLLIN}};
-        poll(fds, 2, poll_timeout(driver));
-        drain_changes(driver);
-        handle_signals(driver);
-        read_events(driver);
-        session_tick(&driver->session, now_ns(CLOCK_REALTIME) - READING_LAG_NS);
-        check_limit(driver);
-    }
+  while (!finished(driver)) {
+    struct pollfd fds[] = {{.fd = driver->signals, .events = POLLIN},
+                           {.fd = driver->changes, .events = POLLIN}};
+    poll(fds, 2, poll_timeout(driver));
+    drain_changes(driver);
+    handle_signals(driver);
+    read_events(driver);
+    session_tick(&driver->session, now_ns(CLOCK_REALTIME) - READING_LAG_NS);
+    check_limit(driver);
+  }
 }
 
 /* Children that a signal ended wrote no exit event. */
-static void note_vanished_children(struct driver *driver)
+static void
+note_vanished_children(struct driver *driver)
 {
-    struct model *model = &driver->session.model;
-    for (size_t i = model->undecided_count; i-- > 0;) {
-        const struct fork_record *fork = model->forks[model->undecided[i]];
-        if (process_alive((pid_t)fork->child))
-            continue;
-        session_event(&driver->session,
-                      json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:s}", "v", 1, "event", "exit", "time_ns",
-                                (json_int_t)now_ns(CLOCK_REALTIME), "pid", (json_int_t)fork->child, "exe",
-                                json_object_get(fork->event, "exe"), "fork", json_object_get(fork->event, "id"), "by",
-                                "forkhound"));
-    }
+  struct model *model = &driver->session.model;
+  for (size_t i = model->undecided_count; i-- > 0;) {
+    const struct fork_record *fork = model->forks[model->undecided[i]];
+    if (process_alive((pid_t)fork->child))
+      continue;
+    session_event(&driver->session,
+                  json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:s}", "v", 1, "event", "exit",
+                            "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
+                            (json_int_t)fork->child, "exe", json_object_get(fork->event, "exe"),
+                            "fork", json_object_get(fork->event, "id"), "by", "forkhound"));
+  }
 }
 
-static int own_status(const struct driver *driver)
+static int
+own_status(const struct driver *driver)
 {
-    if (driver->limit_reached)
-        return 124;
-    if (session_failed(&driver->session))
-        return driver->options->error_exitcode;
-    return WIFSIGNALED(driver->status) ? 128 + WTERMSIG(driver->status) : WEXITSTATUS(driver->status);
+  if (driver->limit_reached)
+    return 124;
+  if (session_failed(&driver->session))
+    return driver->options->error_exitcode;
+  return WIFSIGNALED(driver->status) ? 128 + WTERMSIG(driver->status) : WEXITSTATUS(driver->status);
 }
 
-static int finish(struct driver *driver)
+static int
+finish(struct driver *driver)
 {
-    read_events(driver);
-    note_vanished_children(driver);
-    read_events(driver);
-    session_tick(&driver->session, now_ns(CLOCK_REALTIME));
-    tail_finish(&driver->tail, session_line, &driver->session);
-    int status = own_status(driver);
-    session_event(&driver->session, json_pack("{s:i, s:s, s:I, s:I, s:i}", "v", 1, "event", "end", "time_ns",
-                                              (json_int_t)now_ns(CLOCK_REALTIME), "pid", (json_int_t)getpid(),
-                                              "status", status));
-    if (driver->session.bad_line)
-        message("event %zu is not a whole event", driver->session.bad_line);
-    session_close(&driver->session, false, status);
-    return status;
+  read_events(driver);
+  note_vanished_children(driver);
+  read_events(driver);
+  session_tick(&driver->session, now_ns(CLOCK_REALTIME));
+  tail_finish(&driver->tail, session_line, &driver->session);
+  int status = own_status(driver);
+  session_event(&driver->session, json_pack("{s:i, s:s, s:I, s:I, s:i}", "v", 1, "event", "end",
+                                            "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
+                                            (json_int_t)getpid(), "status", status));
+  if (driver->session.bad_line)
+    message("event %zu is not a whole event", driver->session.bad_line);
+  session_close(&driver->session, false, status);
+  return status;
 }
 
-int run(const struct options *options)
+int
+run(const struct options *options)
 {
-    struct driver driver = {.options = options, .changes = -1};
-    char *library = find_library();
-    struct check check = check_command(options->command[0], library);
-    session_open(&driver.session, options, stderr);
-    take_signals(&driver);
-    driver.tail.fd = rundir_make();
-    driver.changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (driver.changes >= 0 && inotify_add_watch(driver.changes, rundir_events(), IN_MODIFY) < 0) {
-        close(driver.changes);
-        driver.changes = -1;
-    }
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1))
-        die("prctl: PR_SET_CHILD_SUBREAPER: %m");
-    char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-    char **environment = command_environment(preload);
-    if (check.why)
-        note_blind_spot(&driver, &check);
-    if (options->time_limit > 0)
-        driver.limit_ns = now_ns(CLOCK_MONOTONIC) + (long long)(options->time_limit * 1e9);
-    int error = start_command(&driver, environment);
-    int status;
-    if (error) {
-        message("%s: %s", options->command[0], strerror(error));
-        status = error == ENOENT ? 127 : 126;
-    } else {
-        watch(&driver);
-        status = finish(&driver);
-    }
-    rundir_remove();
-    return status;
+  struct driver driver = {.options = options, .changes = -1};
+  char *library = find_library();
+  struct check check = check_command(options->command[0], library);
+  session_open(&driver.session, options, stderr);
+  take_signals(&driver);
+  driver.tail.fd = rundir_make();
+  driver.changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (driver.changes >= 0 && inotify_add_watch(driver.changes, rundir_events(), IN_MODIFY) < 0) {
+    close(driver.changes);
+    driver.changes = -1;
+  }
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1))
+    die("prctl: PR_SET_CHILD_SUBREAPER: %m");
+  char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
+  char **environment = command_environment(preload);
+  if (check.why)
+    note_blind_spot(&driver, &check);
+  if (options->time_limit > 0)
+    driver.limit_ns = now_ns(CLOCK_MONOTONIC) + (long long)(options->time_limit * 1e9);
+  int error = start_command(&driver, environment);
+  int status;
+  if (error) {
+    message("%s: %s", options->command[0], strerror(error));
+    status = error == ENOENT ? 127 : 126;
+  } else {
+    watch(&driver);
+    status = finish(&driver);
+  }
+  rundir_remove();
+  return status;
 }

@@ -2,11 +2,12 @@
 #ifndef FORKHOUND_RUNDIR_H
 #define FORKHOUND_RUNDIR_H
 
-/* Makes it and the events file, removes both at die(). Returns a descriptor to read the events; ends the program if
-   it cannot. There is one run directory at most. */
+/* Makes it and the events file, removes both at die(). Returns a descriptor to read the events;
+   ends the program if it cannot. There is one run directory at most. */
 int rundir_make(void);
 const char *rundir_events(void);
-/* A path for `library` that has neither space nor colon, which LD_PRELOAD cannot quote. The caller frees it. */
+/* A path for `library` that has neither space nor colon, which LD_PRELOAD cannot quote. The caller
+ * frees it. */
 char *rundir_preloadable(const char *library);
 void rundir_remove(void);
 

@@ -10,158 +10,170 @@
 #include <string.h>
 #include <unistd.h>
 
-static FILE *open_report(const char *name, FILE *stream)
+static FILE *
+open_report(const char *name, FILE *stream)
 {
-    if (!name)
-        return stream;
-    char *path = expand_file_name(name);
-    FILE *file = fopen(path, "we");
-    if (!file)
-        die("--report: %s: %m", path);
-    free(path);
-    return file;
+  if (!name)
+    return stream;
+  char *path = expand_file_name(name);
+  FILE *file = fopen(path, "we");
+  if (!file)
+    die("--report: %s: %m", path);
+  free(path);
+  return file;
 }
 
-static bool wants_color(const struct options *options, FILE *out)
+static bool
+wants_color(const struct options *options, FILE *out)
 {
-    if (options->color != COLOR_AUTO)
-        return options->color == COLOR_ALWAYS;
-    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
-    return isatty(fileno(out)) && !(no_color && *no_color) && term && strcmp(term, "dumb");
+  if (options->color != COLOR_AUTO)
+    return options->color == COLOR_ALWAYS;
+  const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+  return isatty(fileno(out)) && !(no_color && *no_color) && term && strcmp(term, "dumb");
 }
 
-void session_open(struct session *session, const struct options *options, FILE *stream)
+void
+session_open(struct session *session, const struct options *options, FILE *stream)
 {
-    *session = (struct session){.options = options, .log = -1};
-    model_init(&session->model);
-    if (options->log) {
-        char *path = expand_file_name(options->log);
-        session->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
-        if (session->log < 0)
-            die("--log: %s: %m", path);
-        session->log_name = path;
-    }
-    if (options->text) {
-        session->style.out = open_report(options->text_file, stream);
-        session->style.color = wants_color(options, session->style.out);
-        session->style.verbose = options->verbose;
-    }
-    if (options->json)
-        session->json = open_report(options->json_file, stream);
-}
-
-static void write_log(struct session *session, const json_t *event)
-{
+  *session = (struct session){.options = options, .log = -1};
+  model_init(&session->model);
+  if (options->log) {
+    char *path = expand_file_name(options->log);
+    session->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
     if (session->log < 0)
-        return;
-    char *text = json_dumps(event, JSON_COMPACT);
-    if (!text)
-        return;
-    size_t length = strlen(text);
-    text[length++] = '\n'; /* in place of the NUL */
-    for (size_t done = 0; done < length;) {
-        ssize_t n = write(session->log, text + done, length - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            message("--log: %s: %m: the rest of the events is not logged", session->log_name);
-            close(session->log);
-            session->log = -1;
-            break;
-        }
-        done += (size_t)n;
+      die("--log: %s: %m", path);
+    session->log_name = path;
+  }
+  if (options->text) {
+    session->style.out = open_report(options->text_file, stream);
+    session->style.color = wants_color(options, session->style.out);
+    session->style.verbose = options->verbose;
+  }
+  if (options->json)
+    session->json = open_report(options->json_file, stream);
+}
+
+static void
+write_log(struct session *session, const json_t *event)
+{
+  if (session->log < 0)
+    return;
+  char *text = json_dumps(event, JSON_COMPACT);
+  if (!text)
+    return;
+  size_t length = strlen(text);
+  text[length++] = '\n'; /* in place of the NUL */
+  for (size_t done = 0; done < length;) {
+    ssize_t n = write(session->log, text + done, length - done);
+    if (n < 0 && errno == EINTR)
+      continue;
+    if (n <= 0) {
+      message("--log: %s: %m: the rest of the events is not logged", session->log_name);
+      close(session->log);
+      session->log = -1;
+      break;
     }
-    free(text);
+    done += (size_t)n;
+  }
+  free(text);
 }
 
-static void report(struct session *session, struct fork_record *fork)
+static void
+report(struct session *session, struct fork_record *fork)
 {
-    struct site *site = fork->site;
-    bool hazard = fork->outcome == OUTCOME_HAZARD;
-    bool first = hazard ? site->hazard == fork : !site->exec_reported;
-    if (!first || (!hazard && !session->options->verbose))
-        return;
-    if (!hazard)
-        site->exec_reported = true;
-    bool text = session->style.out && !session->options->quiet;
-    if (text || session->json)
-        symbolize_event(site->event ? site->event : fork->event);
-    if (text)
-        render_fork(&session->style, fork);
+  struct site *site = fork->site;
+  bool hazard = fork->outcome == OUTCOME_HAZARD;
+  bool first = hazard ? site->hazard == fork : !site->exec_reported;
+  if (!first || (!hazard && !session->options->verbose))
+    return;
+  if (!hazard)
+    site->exec_reported = true;
+  bool text = session->style.out && !session->options->quiet;
+  if (text || session->json)
+    symbolize_event(site->event ? site->event : fork->event);
+  if (text)
+    render_fork(&session->style, fork);
 }
 
-static void say(struct session *session, const char *prefix, const char *text)
+static void
+say(struct session *session, const char *prefix, const char *text)
 {
-    if (!session->style.out || !session->options->verbose || !text)
-        return;
-    fprintf(session->style.out, "forkhound: %s", prefix);
-    put_escaped(session->style.out, text);
-    fputc('\n', session->style.out);
-    fflush(session->style.out);
+  if (!session->style.out || !session->options->verbose || !text)
+    return;
+  fprintf(session->style.out, "forkhound: %s", prefix);
+  put_escaped(session->style.out, text);
+  fputc('\n', session->style.out);
+  fflush(session->style.out);
 }
 
-void session_event(struct session *session, json_t *event)
+void
+session_event(struct session *session, json_t *event)
 {
-    if (!event)
-        return;
-    if (session->log >= 0) {
-        symbolize_event(event);
-        write_log(session, event);
-    }
-    if (!strcmp(get_string(event, "event"), "note"))
-        say(session, "note: ", get_string(event, "text"));
-    struct fork_record *decided = model_add(&session->model, event);
-    if (decided)
-        report(session, decided);
+  if (!event)
+    return;
+  if (session->log >= 0) {
+    symbolize_event(event);
+    write_log(session, event);
+  }
+  if (!strcmp(get_string(event, "event"), "note"))
+    say(session, "note: ", get_string(event, "text"));
+  struct fork_record *decided = model_add(&session->model, event);
+  if (decided)
+    report(session, decided);
+  json_decref(event);
+}
+
+void
+session_line(void *context, const char *line, size_t length, size_t number)
+{
+  struct session *session = context;
+  json_t *event = json_loadb(line, length, JSON_ALLOW_NUL, NULL);
+  if (!get_string(event, "event")) {
     json_decref(event);
+    if (!session->bad_line)
+      session->bad_line = number;
+    return;
+  }
+  session_event(session, event);
 }
 
-void session_line(void *context, const char *line, size_t length, size_t number)
+void
+session_tick(struct session *session, long long now_ns)
 {
-    struct session *session = context;
-    json_t *event = json_loadb(line, length, JSON_ALLOW_NUL, NULL);
-    if (!get_string(event, "event")) {
-        json_decref(event);
-        if (!session->bad_line)
-            session->bad_line = number;
-        return;
-    }
-    session_event(session, event);
+  struct fork_record *fork;
+  while ((fork = model_expire(&session->model, now_ns)))
+    report(session, fork);
 }
 
-void session_tick(struct session *session, long long now_ns)
+bool
+session_failed(const struct session *session)
 {
-    struct fork_record *fork;
-    while ((fork = model_expire(&session->model, now_ns)))
-        report(session, fork);
+  return session->options->fail_on <= LEVEL_HAZARD && model_tally(&session->model).hazard > 0;
 }
 
-bool session_failed(const struct session *session)
+static void
+close_report(FILE *file)
 {
-    return session->options->fail_on <= LEVEL_HAZARD && model_tally(&session->model).hazard > 0;
+  if (!file)
+    return;
+  bool bad = ferror(file) || fflush(file);
+  if (bad)
+    message("--report: %m");
+  if (file != stdout && file != stderr)
+    fclose(file);
 }
 
-static void close_report(FILE *file)
+void
+session_close(struct session *session, bool always, int exit_status)
 {
-    if (!file)
-        return;
-    bool bad = ferror(file) || fflush(file);
-    if (bad)
-        message("--report: %m");
-    if (file != stdout && file != stderr)
-        fclose(file);
-}
-
-void session_close(struct session *session, bool always, int exit_status)
-{
-    if (session->style.out && (always || session->options->verbose || model_tally(&session->model).forks ||
-                               session->model.blind_count))
-        render_summary(&session->style, &session->model);
-    if (session->json)
-        render_json(session->json, &session->model, exit_status);
-    close_report(session->style.out);
-    close_report(session->json);
-    if (session->log >= 0)
-        close(session->log);
-    model_free(&session->model);
+  if (session->style.out && (always || session->options->verbose ||
+                             model_tally(&session->model).forks || session->model.blind_count))
+    render_summary(&session->style, &session->model);
+  if (session->json)
+    render_json(session->json, &session->model, exit_status);
+  close_report(session->style.out);
+  close_report(session->json);
+  if (session->log >= 0)
+    close(session->log);
+  model_free(&session->model);
 }

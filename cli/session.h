@@ -1,5 +1,5 @@
-/* One stream of events from first to last: each goes into the log, into the model, and becomes a report as soon as an
-   outcome is known. */
+/* One stream of events from first to last: each goes into the log, into the model, and becomes a
+   report as soon as an outcome is known. */
 #ifndef FORKHOUND_SESSION_H
 #define FORKHOUND_SESSION_H
 
@@ -8,13 +8,13 @@
 #include "render.h"
 
 struct session {
-    const struct options *options;
-    struct model model;
-    int log; /* -1: none */
-    const char *log_name;
-    struct style style; /* .out is NULL: no text report */
-    FILE *json;         /* NULL: none */
-    size_t bad_line;    /* number of the first line that was no whole event; 0: none */
+  const struct options *options;
+  struct model model;
+  int log; /* -1: none */
+  const char *log_name;
+  struct style style; /* .out is NULL: no text report */
+  FILE *json;         /* NULL: none */
+  size_t bad_line;    /* number of the first line that was no whole event; 0: none */
 };
 
 /* Opens the files; `stream` is where reports without a FILE go. */

@@ -6,13 +6,14 @@
 #include <stddef.h>
 
 struct tail {
-    int fd; /* owned by the caller */
-    char *buffer;
-    size_t length, size;
-    size_t line; /* lines handed out so far */
+  int fd; /* owned by the caller */
+  char *buffer;
+  size_t length, size;
+  size_t line; /* lines handed out so far */
 };
 
-/* `line` ends with a NUL in place of its newline; valid during the call only. `number` counts from 1. */
+/* `line` ends with a NUL in place of its newline; valid during the call only. `number` counts
+ * from 1. */
 typedef void tail_line(void *context, const char *line, size_t length, size_t number);
 
 /* Hands out every whole line that can be read now. False: reading failed (errno). */

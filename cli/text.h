@@ -1,4 +1,5 @@
-/* Messages of forkhound itself, and the escaping of all text that came from the program under test. */
+/* Messages of forkhound itself, and the escaping of all text that came from the program under test.
+ */
 #ifndef FORKHOUND_TEXT_H
 #define FORKHOUND_TEXT_H
 

@@ -11,85 +11,89 @@
 #include <unistd.h>
 
 struct process {
-    pid_t pid, parent;
-    bool below, alive;
+  pid_t pid, parent;
+  bool below, alive;
 };
 
 /* State letter and parent of a process. False: there is none. */
-static bool read_stat(pid_t pid, char *state, pid_t *parent)
+static bool
+read_stat(pid_t pid, char *state, pid_t *parent)
 {
-    char name[64], line[1024];
-    snprintf(name, sizeof name, "/proc/%ld/stat", (long)pid);
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, line, sizeof line - 1);
-    close(fd);
-    if (n <= 0)
-        return false;
-    line[n] = 0;
-    const char *after = strrchr(line, ')');
-    int number;
-    if (!after || sscanf(after + 1, " %c %d", state, &number) != 2)
-        return false;
-    *parent = number;
-    return true;
+  char name[64], line[1024];
+  snprintf(name, sizeof name, "/proc/%ld/stat", (long)pid);
+  int fd = open(name, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  ssize_t n = read(fd, line, sizeof line - 1);
+  close(fd);
+  if (n <= 0)
+    return false;
+  line[n] = 0;
+  const char *after = strrchr(line, ')');
+  int number;
+  if (!after || sscanf(after + 1, " %c %d", state, &number) != 2)
+    return false;
+  *parent = number;
+  return true;
 }
 
-bool process_alive(pid_t pid)
+bool
+process_alive(pid_t pid)
 {
+  char state;
+  pid_t parent;
+  return read_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
+}
+
+static size_t
+list_processes(struct process **list)
+{
+  size_t count = 0;
+  DIR *proc = opendir("/proc");
+  if (!proc)
+    return 0;
+  struct dirent *entry;
+  while ((entry = readdir(proc))) {
+    if (!isdigit((unsigned char)entry->d_name[0]))
+      continue;
+    struct process process = {.pid = (pid_t)strtol(entry->d_name, NULL, 10)};
     char state;
-    pid_t parent;
-    return read_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
+    if (!read_stat(process.pid, &state, &process.parent))
+      continue;
+    process.alive = state != 'Z' && state != 'X';
+    *list = xrealloc(*list, (count + 1) * sizeof **list);
+    (*list)[count++] = process;
+  }
+  closedir(proc);
+  return count;
 }
 
-static size_t list_processes(struct process **list)
+unsigned
+tree_kill(int signal)
 {
-    size_t count = 0;
-    DIR *proc = opendir("/proc");
-    if (!proc)
-        return 0;
-    struct dirent *entry;
-    while ((entry = readdir(proc))) {
-        if (!isdigit((unsigned char)entry->d_name[0]))
-            continue;
-        struct process process = {.pid = (pid_t)strtol(entry->d_name, NULL, 10)};
-        char state;
-        if (!read_stat(process.pid, &state, &process.parent))
-            continue;
-        process.alive = state != 'Z' && state != 'X';
-        *list = xrealloc(*list, (count + 1) * sizeof **list);
-        (*list)[count++] = process;
-    }
-    closedir(proc);
-    return count;
-}
-
-unsigned tree_kill(int signal)
-{
-    struct process *list = NULL;
-    size_t count = list_processes(&list);
-    pid_t self = getpid();
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t i = 0; i < count; i++) {
-            if (list[i].below)
-                continue;
-            bool below = list[i].parent == self;
-            for (size_t j = 0; j < count && !below; j++)
-                below = list[j].below && list[j].pid == list[i].parent;
-            if (below)
-                list[i].below = changed = true;
-        }
-    }
-    unsigned alive = 0;
+  struct process *list = NULL;
+  size_t count = list_processes(&list);
+  pid_t self = getpid();
+  for (bool changed = true; changed;) {
+    changed = false;
     for (size_t i = 0; i < count; i++) {
-        if (!list[i].below || !list[i].alive)
-            continue;
-        alive++;
-        if (signal)
-            kill(list[i].pid, signal);
+      if (list[i].below)
+        continue;
+      bool below = list[i].parent == self;
+      for (size_t j = 0; j < count && !below; j++)
+        below = list[j].below && list[j].pid == list[i].parent;
+      if (below)
+        list[i].below = changed = true;
     }
-    free(list);
-    return alive;
+  }
+  unsigned alive = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!list[i].below || !list[i].alive)
+      continue;
+    alive++;
+    if (signal)
+      kill(list[i].pid, signal);
+  }
+  free(list);
+  return alive;
 }

@@ -449,7 +449,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
   size = (size + 64 + 4095) / 4096 * 4096;
   long address = RAW(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (address < 0 && address > -4096)
+  if (address < 0)
     return NULL;
   struct snapshot *s = (struct snapshot *)address;
   s->mapped = size;

@@ -16,7 +16,6 @@ idle(void *unused)
   return unused;
 }
 
-
 int
 main(void)
 {

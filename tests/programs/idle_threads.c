@@ -1,5 +1,5 @@
-// truth: forks=1 threads=4 entry=fork capture=ptrace exec=0 exit=7 group=idle_threads functions=in_cond,in_read,in_sleep,fork_here
-// Three idle threads, one fork whose child runs on.
+// truth: forks=1 threads=4 entry=fork capture=ptrace exec=0 exit=7 group=idle_threads
+// functions=in_cond,in_read,in_sleep,fork_here Three idle threads, one fork whose child runs on.
 #include <pthread.h>
 #include <sys/wait.h>
 #include <time.h>

@@ -77,8 +77,7 @@ main(void)
   pthread_t thread;
   int other[2];
 
-  if (pipe(quiet) != 0 || pipe(other) != 0 ||
-      socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0)
+  if (pipe(quiet) != 0 || pipe(other) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0)
     return 1;
   setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   polled = (struct pollfd){other[0], POLLIN, 0};

@@ -49,7 +49,7 @@ def test_report_of_a_truncated_log():
         log = Path(folder) / "log"
         run = execute([COMMAND, "run", "--log", log, "--", build_program("idle_threads")])
         lines = log.read_text().splitlines()
-        assert json.loads(lines[0])["event"] == "fork"
+        assert "fork" in {json.loads(line)["event"] for line in lines}
         again = execute([COMMAND, "report", log])
         assert again.returncode == 0 and "HAZARD" in again.stdout + again.stderr
         log.write_text("\n".join(lines) + '\n{"v":1,"event":"fo')
