@@ -150,10 +150,10 @@ event_exit(struct text *t, int status)
 }
 
 void
-event_note(struct text *t, const char *note)
+event_blind(struct text *t, const char *path, const char *why)
 {
-  begin(t, "note", now_ns(CLOCK_REALTIME));
-  text_add(t, ",\"text\":");
-  text_add_json(t, note);
-  text_add(t, "}\n");
+  begin(t, "blind", now_ns(CLOCK_REALTIME));
+  text_add(t, ",\"path\":");
+  text_add_json(t, path);
+  text_add(t, ",\"why\":\"%s\"}\n", why);
 }

@@ -8,4 +8,5 @@ void event_fork(struct text *t, const struct story *story);
 // Of the child of a multithreaded fork: before an exec of `path`, and at its end.
 void event_exec(struct text *t, const char *path);
 void event_exit(struct text *t, int status);
-void event_note(struct text *t, const char *note);
+// A program that the library will not see.
+void event_blind(struct text *t, const char *path, const char *why);

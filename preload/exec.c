@@ -7,6 +7,7 @@
 #include "interpose.h"
 #include "output.h"
 #include "process.h"
+#include "target.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -51,14 +52,18 @@ count(char *const list[])
   return n;
 }
 
+// The environment with our variables back; without LD_PRELOAD for a program that would not start
+// with it.
 static char **
-restore(char *const environment[], char **to, struct extra *extra)
+adapt(char *const environment[], bool without_preload, char **to, struct extra *extra)
 {
   size_t n = 0;
 
-  for (size_t i = 0; environment && environment[i]; i++)
-    to[n++] = environment[i];
-  if (lost(environment, "LD_PRELOAD", process.preload)) {
+  for (size_t i = 0; environment && environment[i]; i++) {
+    if (!without_preload || strncmp(environment[i], "LD_PRELOAD=", 11) != 0)
+      to[n++] = environment[i];
+  }
+  if (!without_preload && lost(environment, "LD_PRELOAD", process.preload)) {
     snprintf(extra->preload, sizeof extra->preload, "LD_PRELOAD=%s", process.preload);
     to[n++] = extra->preload;
   }
@@ -76,12 +81,19 @@ restore(char *const environment[], char **to, struct extra *extra)
 
 // The environment for the exec: as given, or a copy on the caller's stack with our variables back.
 // No allocation: the caller may be a vfork child.
-#define RESTORED(environment)                                                                      \
-  (process.secure || !lost((environment), "LD_PRELOAD", process.preload) ||                        \
-           count(environment) > MOST_VARIABLES                                                     \
+#define ADAPTED(environment, target)                                                               \
+  (keeps((environment), (target))                                                                  \
        ? (char **)(environment)                                                                    \
-       : restore((environment), alloca((count(environment) + 4) * sizeof(char *)),                 \
-                 alloca(sizeof(struct extra))))
+       : adapt((environment), (target) == TARGET_MUSL,                                             \
+               alloca((count(environment) + 4) * sizeof(char *)), alloca(sizeof(struct extra))))
+
+static bool
+keeps(char *const environment[], enum target target)
+{
+  if (process.secure || count(environment) > MOST_VARIABLES)
+    return true;
+  return target != TARGET_MUSL && !lost(environment, "LD_PRELOAD", process.preload);
+}
 
 static void
 ended(int how)
@@ -91,10 +103,11 @@ ended(int how)
 }
 
 // `path` may be a name to be searched in PATH, or NULL for a descriptor.
-static void
+static enum target
 before_exec(const char *path, bool searched)
 {
   int saved = errno;
+  enum target target = searched || process.secure ? TARGET_LOADS : target_of(path);
 
   fh_real_resolve();
   // A failing try of a path search is no exec.
@@ -106,35 +119,42 @@ before_exec(const char *path, bool searched)
       output_event(&t);
     ended(OUTCOME_EXEC);
   }
+  if (target_why(target) && output_wants_events()) {
+    char bytes[8192];
+    struct text t = {.bytes = bytes, .size = sizeof bytes};
+    event_blind(&t, path, target_why(target));
+    output_event(&t);
+  }
   errno = saved;
+  return target;
 }
 
 FH_EXPORT int
 execve(const char *path, char *const arguments[], char *const environment[])
 {
-  before_exec(path, false);
-  return fh_real.execve(path, arguments, RESTORED(environment));
+  enum target target = before_exec(path, false);
+  return fh_real.execve(path, arguments, ADAPTED(environment, target));
 }
 
 FH_EXPORT int
 execvpe(const char *file, char *const arguments[], char *const environment[])
 {
   before_exec(file, true);
-  return fh_real.execvpe(file, arguments, RESTORED(environment));
+  return fh_real.execvpe(file, arguments, ADAPTED(environment, TARGET_LOADS));
 }
 
 FH_EXPORT int
 fexecve(int fd, char *const arguments[], char *const environment[])
 {
   before_exec(NULL, false);
-  return fh_real.fexecve(fd, arguments, RESTORED(environment));
+  return fh_real.fexecve(fd, arguments, ADAPTED(environment, TARGET_LOADS));
 }
 
 FH_EXPORT int
 execveat(int fd, const char *path, char *const arguments[], char *const environment[], int flags)
 {
   before_exec(NULL, false);
-  return fh_real.execveat(fd, path, arguments, RESTORED(environment), flags);
+  return fh_real.execveat(fd, path, arguments, ADAPTED(environment, TARGET_LOADS), flags);
 }
 
 FH_EXPORT int
@@ -208,6 +228,29 @@ execle(const char *path, const char *first, ...)
   char *const *environment = va_arg(list, char *const *);
   va_end(list);
   return execve(path, arguments, environment);
+}
+
+FH_EXPORT int
+posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+            const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])
+{
+  int saved = errno;
+
+  fh_real_resolve();
+  enum target target = process.secure ? TARGET_LOADS : target_of(path);
+  errno = saved;
+  return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
+                             ADAPTED(environment, target));
+}
+
+FH_EXPORT int
+posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+             const posix_spawnattr_t *attributes, char *const arguments[],
+             char *const environment[])
+{
+  fh_real_resolve();
+  return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
+                              ADAPTED(environment, TARGET_LOADS));
 }
 
 static void

@@ -21,6 +21,12 @@
   X(int, execvpe, (const char *, char *const[], char *const[]))                                    \
   X(int, fexecve, (int, char *const[], char *const[]))                                             \
   X(int, execveat, (int, const char *, char *const[], char *const[], int))                         \
+  X(int, posix_spawn,                                                                              \
+    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
+     char *const[], char *const[]))                                                                \
+  X(int, posix_spawnp,                                                                             \
+    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
+     char *const[], char *const[]))                                                                \
   X(void, _exit, (int))                                                                            \
   X(int, pipe2, (int[2], int))                                                                     \
   X(int, prctl, (int, ...))                                                                        \

@@ -1,11 +1,12 @@
 """The program's result with the library is the one without it."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import LIBRARY, bare, build_program, environment, execute, plain
+from harness import BUILD, LIBRARY, PROGRAMS, bare, build_program, environment, execute, plain
 from run import Skip
 
 
@@ -102,3 +103,41 @@ def test_no_memory_of_single_threaded_process():
     env = environment(LD_PRELOAD=str(LIBRARY))
     run = execute(["cat", "/proc/self/maps"], env=env)
     assert "libforkhound" in run.stdout and "libunwind" not in run.stdout
+
+
+def test_exceptions():
+    target = BUILD / "programs/exceptions"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["g++", "-O1", "-g", "-pthread", "-o", str(target),
+                    str(PROGRAMS / "exceptions.cpp")], check=True)
+    run = bare([target])
+    assert run.status == 0, run.err
+    assert len(run.named("fork")) == 20 and "SUMMARY" in run.err, run.err
+
+
+def test_descriptor_limit_reached():
+    code = f"ulimit -n 3; exec {build_program('idle_threads')}"
+    run = execute(["bash", "-c", code], env=environment())
+    with_library = bare(["bash", "-c", code])
+    assert with_library.status == run.returncode, with_library.err
+
+
+def test_static_and_musl_programs():
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "main.c"
+        source.write_text("int main(void) { return 5; }\n")
+        static = Path(folder) / "static"
+        subprocess.run(["gcc", "-static", "-o", str(static), str(source)], check=True)
+        run = bare(["bash", "-c", f"{static}; exit $?"])
+        assert run.status == 5
+        assert [e["why"] for e in run.named("blind")] == ["statically linked"], run.events
+        musl = Path(folder) / "musl"
+        if execute(["musl-gcc", "-o", musl, source] if find_tool("musl-gcc") else ["false"]).returncode:
+            raise Skip("musl-gcc is not installed")
+        run = bare(["bash", "-c", f"{musl}; exit $?"])
+        assert run.status == 5, (run.status, run.err)
+        assert "musl" in run.named("blind")[0]["why"], run.events
+
+
+def find_tool(name):
+    return shutil.which(name)

@@ -6,7 +6,13 @@ from harness import PROGRAMS, bare, build_program, driven, plain, truth_of
 def check(run, truth):
     assert run.status == 0, (run.status, run.err)
     forks = run.named("fork")
-    assert len(forks) == int(truth["forks"]), (len(forks), run.err)
+    if "forks" in truth:
+        assert len(forks) == int(truth["forks"]), (len(forks), run.err)
+    if "exits" in truth:
+        # Each fork has its outcome: no event is lost.
+        assert {e["fork"] for e in run.named("exit")} == {e["id"] for e in forks}
+        assert {e["status"] for e in run.named("exit")} == {int(truth["exit_statuses"])}
+        return
     if "sites" in truth:
         assert len(run.first_forks) == int(truth["sites"]), [e["id"] for e in run.first_forks]
     for fork in forks:
@@ -27,6 +33,8 @@ def check(run, truth):
             assert sum(g["count"] for g in first["groups"]) == first["threads"] - 1
             assert first["site"], first
             assert all(o["stack"] and o["created_by"] for o in first["others"])
+    if "name" in truth:
+        assert forks[0]["others"][0]["thread"] == '\x1b[31m"quo\\te', forks[0]["others"][0]
     if "group" in truth:
         assert forks[0]["groups"] == [{"module": truth["group"], "count": 3}], forks[0]["groups"]
 
@@ -39,9 +47,13 @@ def one(source):
         assert without.status == 0, without.err
         run = bare([program])
         check(run, truth)
+        assert "\x1b" not in run.err
+        if "exits" in truth:
+            return
         hazards = run.err.count("forkhound: HAZARD: ")
         accused = [e for e in run.first_forks if e["threads"] > 1]
-        expected = 0 if truth.get("exec", "0") != "0" else len(accused)
+        counted = truth.get("exec", "0") != "0" or "silent" in truth
+        expected = 0 if counted else len(accused)
         assert hazards == expected, (hazards, run.err)
         for function in filter(None, truth.get("functions", "").split(",")):
             assert function in run.err, run.err

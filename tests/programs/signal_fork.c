@@ -1,0 +1,44 @@
+// truth: forks=50 threads=2 entry=fork
+// fork() in a signal handler.
+#include <signal.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pthread_barrier_t started;
+
+static void *
+idle(void *unused)
+{
+  pthread_barrier_wait(&started);
+  pause();
+  return unused;
+}
+
+static volatile sig_atomic_t good;
+
+static void
+on_signal(int number)
+{
+  (void)number;
+  pid_t child = fork();
+  if (child == 0)
+    _exit(0);
+  if (waitpid(child, NULL, 0) == child)
+    good++;
+}
+
+int
+main(void)
+{
+  pthread_t thread;
+
+  pthread_barrier_init(&started, NULL, 2);
+  pthread_create(&thread, NULL, idle, NULL);
+  pthread_barrier_wait(&started);
+  signal(SIGUSR1, on_signal);
+  for (int i = 0; i < 50; i++)
+    raise(SIGUSR1);
+  return good == 50 ? 0 : 1;
+}
