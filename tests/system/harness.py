@@ -35,9 +35,9 @@ def environment(**more):
     return env
 
 
-def execute(command, env=None, **how):
+def execute(command, env=None, limit=LIMIT, **how):
     how.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.run([str(c) for c in command], env=env or environment(), timeout=LIMIT,
+    return subprocess.run([str(c) for c in command], env=env or environment(), timeout=limit,
                           text=True, errors="replace", stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, **how)
 

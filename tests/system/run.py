@@ -1,22 +1,39 @@
 #!/usr/bin/env python3
-"""Runs every function named test_* of the test_*.py files here; words given select by substring."""
+"""Runs every function named test_* of the test_*.py files here.
+
+Words given, or --filter WORD, select by substring.
+"""
 
 import importlib
+import signal
 import sys
 import time
 import traceback
 from pathlib import Path
 
 
+LIMIT = 150  # seconds for one test; a single program has less: harness.LIMIT
+
+
 class Skip(Exception):
     pass
+
+
+class TooLong(Exception):
+    pass
+
+
+def too_long(*_):
+    raise TooLong(f"not done after {LIMIT} s")
 
 
 def main():
     here = Path(__file__).resolve().parent
     sys.path.insert(0, str(here))
     sys.modules["run"] = sys.modules["__main__"]
-    wanted = [a for a in sys.argv[1:] if not a.startswith("-")]
+    wanted = [a.removeprefix("--filter=") for a in sys.argv[1:]
+              if a.startswith("--filter=") or not a.startswith("-")]
+    signal.signal(signal.SIGALRM, too_long)
     counts = {"PASS": 0, "FAIL": 0, "SKIP": 0}
     for path in sorted(here.glob("test_*.py")):
         module = importlib.import_module(path.stem)
@@ -27,6 +44,7 @@ def main():
             if wanted and not any(w in full for w in wanted):
                 continue
             begin = time.monotonic()
+            signal.alarm(LIMIT)
             try:
                 function()
                 result, detail = "PASS", ""
@@ -34,6 +52,8 @@ def main():
                 result, detail = "SKIP", f": {why}"
             except Exception:
                 result, detail = "FAIL", "\n" + traceback.format_exc()
+            finally:
+                signal.alarm(0)
             counts[result] += 1
             print(f"{result} {full} ({time.monotonic() - begin:.1f} s){detail}", flush=True)
     print(f"system tests: {counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")

@@ -28,6 +28,13 @@ def test_output_is_untouched():
     assert driven(["true"]).err == ""
 
 
+def test_log_on_a_full_disk():
+    run = execute([COMMAND, "run", "--log", "/dev/full", "--", build_program("idle_threads")])
+    assert run.returncode == 0
+    assert run.stderr.count("/dev/full: No space left on device") == 1, run.stderr
+    assert run.stderr.count("SUMMARY: forkhound: hazard") == 1, run.stderr
+
+
 def test_hazard_report():
     run = driven([build_program("idle_threads")], "--fail-on", "hazard")
     assert run.status == 66, run.err

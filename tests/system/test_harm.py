@@ -1,6 +1,7 @@
 """The program's result with the library is the one without it."""
 
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -73,9 +74,14 @@ def test_standard_descriptors_closed_at_start():
 
 
 def test_large_environment():
-    more = {f"V{i}": "x" * 100000 for i in range(18)}
+    # 5 MB: the kernel takes a quarter of the stack's limit, and no more than 6 MB.
+    more = {f"V{i}": "x" * 100000 for i in range(50)}
+    limits = resource.getrlimit(resource.RLIMIT_STACK)
+    if limits[1] != resource.RLIM_INFINITY and limits[1] < 1 << 25:
+        raise Skip("the stack's hard limit is too low for a large environment")
     env = environment(LD_PRELOAD=str(LIBRARY), **more)
-    run = execute([build_program("idle_threads")], env=env)
+    run = execute([build_program("idle_threads")], env=env, preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_STACK, (1 << 25, limits[1])))
     assert run.returncode == 0 and "SUMMARY: forkhound: hazard" in run.stderr
 
 
