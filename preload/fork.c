@@ -157,7 +157,7 @@ on_prepare(void)
       call.own_stack_length =
           memory_copy_stack(call.own_stack, SITE_STACK, call.registers.at[REG_SP]);
   }
-  call.outcome_size = sizeof *call.outcome + (call.snapshot ? (size_t)call.snapshot->count : 0);
+  call.outcome_size = sizeof *call.outcome + (call.snapshot ? (size_t)call.snapshot->most : 0);
   if (call.snapshot) {
     void *shared =
         mmap(NULL, call.outcome_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -351,6 +351,8 @@ end(pid_t child)
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+  if (call.snapshot)
+    snapshot_finish(call.snapshot);
   if (child >= 0 && !call.counted && call.threads_at_entry > 1 && call.at_entry)
     next_id(call.id, sizeof call.id);
   if (child >= 0 && (call.counted || (call.threads_at_entry > 1 && call.at_entry)))

@@ -27,13 +27,13 @@ static const struct key keys[] = {
     {"max_frames", NUMBER, FIELD(max_frames), 1, 256, 64, "frames of one stack"},
     {"stack_kb", NUMBER, FIELD(stack_kb), 4, 1024, 64, "KiB copied of one stack"},
     {"capture", CAPTURE, FIELD(capture), 0, 0, CAPTURE_AUTO,
-     "auto, ptrace, proc or off: how stacks are taken"},
+     "auto, ptrace, exact, proc or off: how stacks are taken"},
     {"help", BOOL, FIELD(help), 0, 1, 0, "print this"},
 };
 
-enum { KEYS = sizeof keys / sizeof keys[0] };
+enum { KEYS = sizeof keys / sizeof keys[0], CAPTURE_MODES = CAPTURE_OFF + 1 };
 
-static const char *const capture_names[] = {"auto", "ptrace", "proc", "off"};
+static const char *const capture_names[] = {"auto", "ptrace", "exact", "proc", "off"};
 
 static bool
 parse_number(const char *value, int least, int most, int *result)
@@ -79,14 +79,15 @@ set(struct options *options, const struct key *key, const char *value, struct te
              key->most - 1);
     break;
   case CAPTURE:
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < CAPTURE_MODES; i++) {
       if (strcmp(value, capture_names[i]) == 0) {
         options->capture = (enum capture_mode)i;
         return;
       }
     }
-    text_add(warnings, "forkhound: FORKHOUND_OPTIONS: capture: expected auto, ptrace, proc or off, "
-                       "got '");
+    text_add(warnings,
+             "forkhound: FORKHOUND_OPTIONS: capture: expected auto, ptrace, exact, proc or off, "
+             "got '");
     break;
   }
   text_add_escaped(warnings, value);

@@ -5,7 +5,7 @@
 
 struct text;
 
-enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_PROC, CAPTURE_OFF };
+enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_EXACT, CAPTURE_PROC, CAPTURE_OFF };
 
 struct options {
   int verbosity;

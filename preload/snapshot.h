@@ -16,6 +16,9 @@ enum snapshot_how {
   SNAPSHOT_PROC,     // stack and instruction pointer only, read while it slept
 };
 
+// Room for a helper's stack and thread block, at the end of the mapping.
+enum { SNAPSHOT_HELPER_BYTES = 128 * 1024 };
+
 struct snapshot_thread {
   pid_t tid;
   enum snapshot_how how;
@@ -30,8 +33,10 @@ struct snapshot {
   size_t mapped;  // bytes of this mapping
   int count, most;
   bool stopped;     // threads were stopped with ptrace; else only /proc was read
-  const char *why;  // why not, in words, or NULL
-  uint64_t capture_ns, stopped_ns;
+  bool at_clone;    // they stop only when the caller clones (exact mode)
+  const char *why;  // why not stopped, in words, or NULL
+  uint64_t capture_ns, stop_began, stopped_ns;
+  bool yama;           // PR_SET_PTRACER was needed
   size_t stack_bytes;  // room in each copy
   unsigned char *copies;
   struct snapshot_thread threads[];
@@ -40,5 +45,9 @@ struct snapshot {
 // Takes every other thread of the process, at most `most`. NULL where no memory can be had. The
 // caller's thread only; one at a time in a process (see the lock in fork.c). No allocation, no
 // locks, no libc; errno is unchanged. Free with snapshot_free().
+// In CAPTURE_EXACT mode the threads are stopped later, while the caller's clone() runs: then what
+// is captured is exactly what the child inherits, and snapshot_finish() must follow in the parent
+// before the snapshot is read. In the other modes that call does nothing.
 struct snapshot *snapshot_take(int most, size_t stack_bytes, enum capture_mode mode);
+void snapshot_finish(struct snapshot *s);
 void snapshot_free(struct snapshot *s);

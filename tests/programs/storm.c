@@ -1,4 +1,4 @@
-// truth: forks=2000 threads=2 entry=fork sites=1
+// truth: forks=2000 threads=9 entry=fork sites=1
 // One report for a site, one event for each fork.
 
 #include <pthread.h>
@@ -19,10 +19,11 @@ idle(void *unused)
 int
 main(void)
 {
-  pthread_t thread;
+  pthread_t threads[8];
 
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, idle, NULL);
+  pthread_barrier_init(&started, NULL, 9);
+  for (int i = 0; i < 8; i++)
+    pthread_create(&threads[i], NULL, idle, NULL);
   pthread_barrier_wait(&started);
   for (int i = 0; i < 2000; i++) {
     pid_t child = fork();

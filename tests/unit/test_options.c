@@ -47,7 +47,7 @@ Test(options, a_bad_value_is_named_and_the_rest_counts)
   cr_assert_eq(options.max_frames, 64);
   cr_assert(strstr(bytes, "max_frames: expected a number from 1 to 256, got 'banana'"));
   cr_assert(strstr(bytes, "max_threads: expected a number from 1 to 10000, got '0'"));
-  cr_assert(strstr(bytes, "capture: expected auto, ptrace, proc or off, got 'often'"));
+  cr_assert(strstr(bytes, "capture: expected auto, ptrace, exact, proc or off, got 'often'"));
 }
 
 Test(options, unknown_keys_are_named_harmlessly)

@@ -1,0 +1,211 @@
+// The helper task: it shares our memory but is no thread of ours, because a thread cannot trace its
+// siblings. It has a dummy TLS block and makes system calls only by itself: a libc call there would
+// write the errno of the thread that forks, or wait for a lock that a stopped thread holds.
+#include "snapshot_linux.h"
+
+#include "raw_syscall.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/ptrace.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+enum {
+  CALLS_BEFORE_CLONE = 4096,  // system calls of the caller after which exact mode gives up
+  // The last bytes of the snapshot's mapping.
+  HELPER_STACK = SNAPSHOT_HELPER_BYTES / 2,
+  TLS_BLOCK = 4096,
+};
+
+// clone(2) with a stack and TLS block of our own; the task runs entry(argument), then exits.
+long forkhound_clone_task(unsigned long flags, void *stack_top, void *tls, int (*entry)(void *),
+                          void *argument);
+__asm__(".text\n"
+        ".hidden forkhound_clone_task\n"
+        ".globl forkhound_clone_task\n"
+        ".type forkhound_clone_task,@function\n"
+        "forkhound_clone_task:\n"
+        ".cfi_startproc\n"
+        "  movq %rcx, -16(%rsi)\n"  // entry
+        "  movq %r8, -8(%rsi)\n"    // argument
+        "  subq $16, %rsi\n"
+        "  movq %rdx, %r8\n"  // tls
+        "  xorl %edx, %edx\n"
+        "  xorl %r10d, %r10d\n"
+        "  movl $56, %eax\n"  // SYS_clone
+        "  syscall\n"
+        "  testq %rax, %rax\n"
+        "  jz 1f\n"
+        "  ret\n"
+        "1:\n"
+        ".cfi_undefined rip\n"
+        "  xorl %ebp, %ebp\n"
+        "  popq %rax\n"
+        "  popq %rdi\n"
+        "  call *%rax\n"
+        "  movl %eax, %edi\n"
+        "  movl $60, %eax\n"  // SYS_exit
+        "  syscall\n"
+        "  hlt\n"
+        ".cfi_endproc\n"
+        ".size forkhound_clone_task,.-forkhound_clone_task\n");
+
+static void
+wait_for(_Atomic int *word)
+{
+  while (!*word)
+    RAW(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+}
+
+static void
+set(_Atomic int *word, int value)
+{
+  *word = value;
+  RAW(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+static int
+take_now(void *argument)
+{
+  struct helper *h = argument;
+
+  wait_for(&h->go);
+  stop_others(h);
+  release_others(h);
+  return 0;
+}
+
+// Waits for the traced caller to stop; false when it is gone.
+static bool
+caller_stops(struct helper *h, int *status)
+{
+  long n;
+
+  do {
+    n = RAW(SYS_wait4, h->caller, status, __WALL, 0);
+  } while (n == -EINTR);
+  return n == h->caller && WIFSTOPPED(*status);
+}
+
+// Lets the caller run to its next stop at a system call, passing signals on. 1: stopped at the
+// entry of clone() for a fork, 0: at another entry or exit, -1: gone.
+static int
+next_call(struct helper *h)
+{
+  int status, signal = 0;
+
+  for (;;) {
+    if (RAW(SYS_ptrace, PTRACE_SYSCALL, h->caller, 0, signal) < 0 || !caller_stops(h, &status))
+      return -1;
+    if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+      break;
+    signal = status >> 16 == 0 ? WSTOPSIG(status) : 0;
+  }
+  struct ptrace_syscall_info info;
+  if (RAW(SYS_ptrace, PTRACE_GET_SYSCALL_INFO, h->caller, sizeof info, &info) < 0)
+    return -1;
+  if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+    return 0;
+  return info.entry.nr == SYS_fork ||
+         (info.entry.nr == SYS_clone && !(info.entry.args[0] & (CLONE_VM | CLONE_THREAD)));
+}
+
+static int
+take_at_clone(void *argument)
+{
+  struct helper *h = argument;
+  int status, at_clone = 0;
+
+  wait_for(&h->go);
+  if (RAW(SYS_ptrace, PTRACE_SEIZE, h->caller, 0, PTRACE_O_TRACESYSGOOD) < 0 ||
+      RAW(SYS_ptrace, PTRACE_INTERRUPT, h->caller, 0, 0) < 0 || !caller_stops(h, &status)) {
+    set(&h->ready, 2);
+    return 0;
+  }
+  set(&h->ready, 1);
+  for (int i = 0; i < CALLS_BEFORE_CLONE && at_clone == 0; i++)
+    at_clone = next_call(h);
+  if (at_clone == 1) {
+    stop_others(h);
+    (void)next_call(h);  // the others stay as they are until the clone is made
+    release_others(h);
+  }
+  RAW(SYS_ptrace, PTRACE_DETACH, h->caller, 0, 0);
+  return 0;
+}
+
+static void
+start(struct helper *h, int (*entry)(void *))
+{
+  struct snapshot *s = h->snapshot;
+  unsigned char *stack = (unsigned char *)s + s->mapped - SNAPSHOT_HELPER_BYTES;
+  unsigned char *tcb = stack + HELPER_STACK + TLS_BLOCK;
+  uint64_t canary;
+
+  // The thread block that compiled code looks at: its own address, and the stack protector's value.
+  __asm__("movq %%fs:0x28, %0" : "=r"(canary));
+  *(void **)(void *)tcb = tcb;
+  *(void **)(void *)(tcb + 0x10) = tcb;
+  *(uint64_t *)(void *)(tcb + 0x28) = canary;
+  h->task = forkhound_clone_task(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_SETTLS,
+                                 stack + HELPER_STACK, tcb, entry, h);
+  if (h->task < 0) {
+    s->why = "no helper task could be made";
+    return;
+  }
+  s->yama = RAW(SYS_prctl, PR_SET_PTRACER, h->task, 0, 0, 0) == 0;
+  set(&h->go, 1);
+}
+
+static void
+finish(struct helper *h)
+{
+  int status;
+  long n;
+
+  if (h->task < 0)
+    return;
+  do {
+    n = RAW(SYS_wait4, h->task, &status, __WALL, 0);
+  } while (n == -EINTR);
+  if (h->snapshot->yama)
+    RAW(SYS_prctl, PR_SET_PTRACER, 0, 0, 0, 0);
+}
+
+static const unsigned long all_signals = ~0UL;
+
+void
+helper_run(struct helper *h)
+{
+  unsigned long old;
+
+  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, &old, sizeof old);
+  start(h, take_now);
+  finish(h);
+  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
+}
+
+bool
+helper_run_exact(struct helper *h)
+{
+  unsigned long old;
+
+  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, &old, sizeof old);
+  start(h, take_at_clone);
+  if (h->task >= 0)
+    wait_for(&h->ready);
+  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
+  if (h->task >= 0 && h->ready == 1)
+    return true;
+  finish(h);
+  return false;
+}
+
+void
+helper_finish_exact(struct helper *h)
+{
+  finish(h);
+}

@@ -1,0 +1,44 @@
+// What the files of the Linux snapshot share. All of it: raw system calls only, no libc, so that it
+// may run in the helper task and with other threads stopped.
+#pragma once
+
+#include "snapshot.h"
+#include "task.h"
+
+struct helper {
+  struct snapshot *snapshot;
+  pid_t pid, caller;
+  long task;          // of the helper, or -errno
+  _Atomic int go;     // futex: the helper may trace
+  _Atomic int ready;  // futex, exact mode: 1 the caller may go on to fork, 2 it cannot be traced
+};
+
+uint64_t clock_now(void);
+
+// A new thread in the snapshot, if it is not the caller and not listed yet; to be called for each
+// task of /proc in its order. NULL otherwise, or when there is no room.
+struct listing {
+  struct snapshot *snapshot;
+  pid_t caller;
+  int hint;
+};
+void snapshot_list(pid_t tid, void *listing);
+
+// Fills a thread from what /proc says of a sleeping task.
+void snapshot_from_proc(struct snapshot *s, struct snapshot_thread *t, pid_t pid,
+                        const struct task_syscall *call);
+
+// The used part of a stack. `tcb` is the thread's fs base: glibc puts it at the top of the stack,
+// which bounds the copy. 0 where it is not known.
+void snapshot_copy_stack(struct snapshot *s, struct snapshot_thread *t, pid_t pid, uint64_t tcb);
+
+// stop_linux.c: in the helper task. Stops and copies all other threads; lets them go.
+void stop_others(struct helper *h);
+void release_others(struct helper *h);
+
+// helper_linux.c: starts the helper task and waits for its end. With the caller's signals blocked
+// from start to end, except in exact mode, where they are blocked for the start alone.
+void helper_run(struct helper *h);
+// Exact mode: the others stop when the caller enters clone(). False where that cannot be.
+bool helper_run_exact(struct helper *h);
+void helper_finish_exact(struct helper *h);

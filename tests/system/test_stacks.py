@@ -1,0 +1,58 @@
+"""The stacks are those of the threads: compared with gdb, and with what the child inherits."""
+
+import re
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+from harness import LIBRARY, bare, build_program, environment, execute, read_events
+
+
+def test_exact_capture_is_what_the_child_inherits():
+    for _ in range(5):
+        run = bare([build_program("busy_threads")], options="capture=exact")
+        assert run.status == 0, run.err
+        (first,) = run.first_forks
+        assert [o["exact"] for o in first["others"]] == ["unchanged"] * 4, first["others"]
+
+
+def test_proc_capture_says_so():
+    run = bare([build_program("idle_threads")], options="capture=proc")
+    (first,) = run.first_forks
+    assert first["capture"] == "proc" and "capture=proc" in run.err
+    # A thread that runs has no stack in /proc.
+    assert {o.get("exact") for o in first["others"]} <= {"approximate", None}
+
+
+def gdb_stacks(pid):
+    """The return addresses that gdb finds, by tid; inlined and tail-call frames have none of their own."""
+    text = execute(["gdb", "-batch", "-nx", "-ex", "set debuginfod enabled off", "-ex",
+                    "thread apply all bt", "-p", str(pid)]).stdout
+    stacks = {}
+    for block in re.split(r"^Thread (?=\d)", text, flags=re.M)[1:]:
+        tid = int(re.search(r"LWP (\d+)", block).group(1))
+        stacks[tid] = [int(a, 16) for a in re.findall(r"^#\d+ +0x([0-9a-f]+) in", block, re.M)]
+    return stacks
+
+
+def test_same_frames_as_gdb():
+    """50 threads in ten kinds of waits, some with every signal blocked."""
+    program = build_program("gdb_waits")
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        env = environment(LD_PRELOAD=str(LIBRARY), FORKHOUND_OPTIONS=f"log_path={log}")
+        with subprocess.Popen([str(program)], env=env, stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.DEVNULL) as process:
+            assert process.stdout.readline() == "forked\n"
+            stacks = gdb_stacks(process.pid)
+            process.send_signal(signal.SIGKILL)
+        first = [e for e in read_events(log) if "others" in e][0]
+        assert len(first["others"]) == 50
+        for other in first["others"]:
+            ours = [int(f["pc"], 16) for f in other["stack"]]
+            gdb = stacks[other["tid"]]
+            # gdb shows no address for the innermost frame, and adds inlined and tail-call frames.
+            assert len(ours) >= 4, other
+            missing = [hex(pc) for pc in ours[1:] if pc not in gdb]
+            assert not missing, (other, [hex(a) for a in gdb])
