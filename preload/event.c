@@ -33,13 +33,13 @@ add_stack(struct text *t, const char *name, const struct story *story,
 
 // The build-ids of the modules that the stacks name.
 static void
-add_modules(struct text *t, const struct story *story)
+add_modules(struct text *t, const struct modules *modules)
 {
   bool first = true;
 
   text_add(t, ",\"modules\":[");
-  for (int i = 0; i < story->modules->count; i++) {
-    const struct module *m = &story->modules->at[i];
+  for (int i = 0; i < modules->count; i++) {
+    const struct module *m = &modules->at[i];
     if (m->build_id_length == 0)
       continue;
     text_add(t, "%s{\"path\":", first ? "" : ",");
@@ -105,7 +105,7 @@ event_fork(struct text *t, const struct story *story)
     }
     text_add(t, "]");
     if (story->modules)
-      add_modules(t, story);
+      add_modules(t, story->modules);
   }
   if (story->gone_count) {
     text_add(t, ",\"gone\":[");

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +31,7 @@ enum {
   GONE_LISTINGS = 16,       // times that the threads at entry are listed by name
   WAIT_EXEC_NS = 50000000,  // without a driver: how long a report waits for the child to exec
   WAIT_COMPARE_NS = 20000000,
+  WAIT_RELEASE_NS = 200000000,
   WAIT_CAPTURE_NS = 1000000000,
 };
 
@@ -39,8 +39,7 @@ enum {
 struct call {
   const char *entry;  // NULL outside a wrapper
   int threads_at_entry, threads;
-  bool asynchronous;  // the call must be async-signal-safe: libunwind is not loaded for it
-  bool counted;       // the prepare handler saw several threads
+  bool counted;  // the prepare handler saw several threads
   struct registers registers;
   struct site *site;
   struct snapshot *snapshot;
@@ -99,14 +98,13 @@ begin(const char *entry)
   if (call.counted)
     end(0);
   call.entry = entry;
-  call.asynchronous = strcmp(entry, "_Fork") == 0 || strcmp(entry, "clone") == 0;
   if (guard_filtered() && !guard_allows_report())
     return;
   call.threads_at_entry = census_count();
   if (call.threads_at_entry < 2)
     return;
   process_options();
-  if (foreign_handlers > 0 && !call.asynchronous && listings < GONE_LISTINGS) {
+  if (foreign_handlers > 0 && listings < GONE_LISTINGS) {
     listings++;
     call.at_entry = map_private(GONE * sizeof *call.at_entry);
     if (call.at_entry)
@@ -198,11 +196,17 @@ on_child(void)
     process.forked_at = now_ns(CLOCK_MONOTONIC);
     process.outcome = call.outcome;
     if (call.snapshot && call.outcome) {
+      // Our end must not reach the parent while it is traced: SIGCHLD would wake another thread.
+      if (call.snapshot->at_clone)
+        futex_wait_shared(&call.outcome->released, WAIT_RELEASE_NS);
       compare_stacks(call.snapshot, call.outcome);
       futex_set(&call.outcome->compared, 1);
     }
+  } else if (process.outcome) {
+    process.outcome = NULL;  // of the child of the reported fork, which is our parent now
   }
-  process.fork_pid = getpid();
+  if (process.fork_id[0])
+    process.fork_pid = getpid();
   memset(&call, 0, sizeof call);
   errno = saved;
 }
@@ -248,14 +252,14 @@ emit(struct telling *telling)
 }
 
 static void
-tell_first(const struct modules *modules, void *argument)
+tell_first(struct telling *telling)
 {
-  struct telling *telling = argument;
   struct story *story = &telling->story;
   struct stack_copy own = {&call.registers, call.own_stack, call.registers.at[REG_SP],
                            call.own_stack_length};
   bool known = false;
 
+  struct modules *modules = modules_read();
   story->modules = modules;
   story_fill(story, call.snapshot, call.outcome, &own, &telling->arena);
   struct site *site =
@@ -276,6 +280,7 @@ tell_first(const struct modules *modules, void *argument)
     }
   }
   emit(telling);
+  modules_free(modules);
 }
 
 // After the real call has returned in the parent: everything that allocates, locks or writes.
@@ -325,10 +330,7 @@ tell(pid_t child)
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
   if (first && spinlock_try(&unwinding, WAIT_CAPTURE_NS)) {
-    // Loaded already, before the filter came, or now.
-    if (!call.asynchronous && (!guard_filtered() || guard_allows_unwinding()))
-      (void)unwind_load();
-    modules_with(tell_first, &telling);
+    tell_first(&telling);
     spinlock_release(&unwinding);
   } else {
     emit(&telling);
@@ -336,30 +338,29 @@ tell(pid_t child)
   munmap(memory, arena + bytes);
 }
 
-// In the parent, or after a failed fork (child -1). Child 0: not known.
+// In the parent, or after a failed fork (child -1). Child 0: not known. Signals stay as they are:
+// with SIGCHLD blocked here the end of the child would wake another thread, out of a wait of its
+// own. A handler that forks meanwhile is passed through (see passes()).
 static void
 end(pid_t child)
 {
   int saved = errno, cancel_state;
-  sigset_t all, old;
-
-  // A fork of a signal handler here would find our locks taken.
   if (!call.threads_at_entry && !call.counted) {
     forget();
     return;
   }
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-  if (call.snapshot)
+  if (call.snapshot) {
     snapshot_finish(call.snapshot);
+    if (call.outcome)
+      futex_set(&call.outcome->released, 1);
+  }
   if (child >= 0 && !call.counted && call.threads_at_entry > 1 && call.at_entry)
     next_id(call.id, sizeof call.id);
   if (child >= 0 && (call.counted || (call.threads_at_entry > 1 && call.at_entry)))
     tell(child);
   forget();
   pthread_setcancelstate(cancel_state, NULL);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
   errno = saved;
 }
 
@@ -485,7 +486,7 @@ clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
   pid_t *child_tid = va_arg(more, pid_t *);
   va_end(more);
   // With shared memory it is a thread, or waits to exec.
-  if (passes() || (flags & (CLONE_VM | CLONE_THREAD | CLONE_VFORK)))
+  if (passes() || !function || (flags & (CLONE_VM | CLONE_THREAD | CLONE_VFORK)))
     return fh_real.clone(function, stack, flags, argument, parent_tid, tls, child_tid);
   begin("clone");
   on_prepare();

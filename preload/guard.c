@@ -1,7 +1,6 @@
 #include "guard.h"
 
 #include "interpose.h"
-#include "unwind.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -12,7 +11,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 
 enum { FILTERS = 16 };
@@ -21,14 +19,6 @@ static struct sock_fprog filters[FILTERS];
 static _Atomic int filter_count;
 static _Atomic bool inherited, unreadable;
 
-// The last moment at which libunwind can be loaded for sure, if it may ever be needed.
-static void
-before_filter(void)
-{
-  if (!__libc_single_threaded)
-    (void)unwind_load();
-}
-
 // A copy, made before the filter is in force. One too many, or no memory: nothing is allowed any
 // more.
 static void
@@ -36,7 +26,6 @@ remember(const struct sock_fprog *program)
 {
   if (!program || !program->filter || program->len == 0)
     return;
-  before_filter();
   int n = atomic_load(&filter_count);
   size_t size = program->len * sizeof *program->filter;
   void *copy = n < FILTERS
@@ -169,14 +158,6 @@ guard_allows_report(void)
                                 SYS_getpid,     SYS_gettid, SYS_futex,  SYS_rt_sigprocmask};
 
   return allows_all(needed, sizeof needed / sizeof needed[0]);
-}
-
-bool
-guard_allows_unwinding(void)
-{
-  static const long needed[] = {SYS_mprotect, SYS_mincore, SYS_pread64, SYS_brk};
-
-  return guard_allows_report() && allows_all(needed, sizeof needed / sizeof needed[0]);
 }
 
 FH_EXPORT int

@@ -19,6 +19,3 @@ bool guard_allows(long number);
 
 // Whether all that a look at /proc and a report need is allowed.
 bool guard_allows_report(void);
-
-// Whether loading libunwind and its start are allowed too.
-bool guard_allows_unwinding(void);

@@ -150,8 +150,16 @@ start(struct helper *h, int (*entry)(void *))
   *(void **)(void *)tcb = tcb;
   *(void **)(void *)(tcb + 0x10) = tcb;
   *(uint64_t *)(void *)(tcb + 0x28) = canary;
+  // The helper is born with signals blocked: a handler of the program must not run there. Those
+  // that are ignored by default stay as they are: blocked here, a SIGCHLD would go to another
+  // thread and wake it out of its wait.
+  const uint64_t left = 1u << (SIGCHLD - 1) | 1u << (SIGURG - 1) | 1u << (SIGWINCH - 1);
+  const uint64_t blocked = ~left;
+  uint64_t old;
+  RAW(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, &old, sizeof old);
   h->task = forkhound_clone_task(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_SETTLS,
                                  stack + HELPER_STACK, tcb, entry, h);
+  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
   if (h->task < 0) {
     s->why = "no helper task could be made";
     return;
@@ -175,29 +183,19 @@ finish(struct helper *h)
     RAW(SYS_prctl, PR_SET_PTRACER, 0, 0, 0, 0);
 }
 
-static const unsigned long all_signals = ~0UL;
-
 void
 helper_run(struct helper *h)
 {
-  unsigned long old;
-
-  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, &old, sizeof old);
   start(h, take_now);
   finish(h);
-  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
 }
 
 bool
 helper_run_exact(struct helper *h)
 {
-  unsigned long old;
-
-  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, &old, sizeof old);
   start(h, take_at_clone);
   if (h->task >= 0)
     wait_for(&h->ready);
-  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
   if (h->task >= 0 && h->ready == 1)
     return true;
   finish(h);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -28,6 +29,7 @@
     (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
      char *const[], char *const[]))                                                                \
   X(void, _exit, (int))                                                                            \
+  X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
   X(int, pipe2, (int[2], int))                                                                     \
   X(int, prctl, (int, ...))                                                                        \
   X(long, syscall, (long, ...))

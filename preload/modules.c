@@ -1,119 +1,159 @@
 #include "modules.h"
 
-#include "process.h"
+#include "memory.h"
+#include "raw_syscall.h"
 
 #include <elf.h>
-#include <link.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-struct call {
-  void (*work)(const struct modules *modules, void *argument);
-  void *argument;
-  struct modules *modules;
-};
+enum { MAPS_BYTES = 4 << 20, SEGMENTS = 32, NOTE_BYTES = 512 };
 
 static void
-find_build_id(struct module *m, const ElfW(Phdr) * header)
+find_build_id(struct module *m, uint64_t address, size_t size)
 {
-  const unsigned char *p = (const unsigned char *)(m->base + header->p_vaddr);
-  const unsigned char *end = p + header->p_memsz;
+  unsigned char bytes[NOTE_BYTES];
+  Elf64_Nhdr note;
 
-  while (p + sizeof(ElfW(Nhdr)) <= end) {
-    const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(const void *)p;
-    const unsigned char *name = p + sizeof *note;
-    const unsigned char *description = name + ((note->n_namesz + 3) & ~3u);
-    if (description + note->n_descsz > end)
+  size = memory_copy(bytes, size < sizeof bytes ? size : sizeof bytes, address);
+  for (size_t at = 0; at + sizeof note <= size;) {
+    memcpy(&note, bytes + at, sizeof note);
+    size_t name = at + sizeof note;
+    size_t description = name + ((note.n_namesz + 3u) & ~3u);
+    if (description > size || note.n_descsz > size - description)
       return;
-    if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(name, "GNU", 4) == 0) {
-      m->build_id = description;
-      m->build_id_length = note->n_descsz;
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+        memcmp(bytes + name, "GNU", 4) == 0 && note.n_descsz <= BUILD_ID) {
+      m->build_id_length = note.n_descsz;
+      memcpy(m->build_id, bytes + description, note.n_descsz);
       return;
     }
-    p = description + ((note->n_descsz + 3) & ~3u);
+    at = description + ((note.n_descsz + 3u) & ~3u);
   }
 }
 
-static int
-add_module(struct dl_phdr_info *info, size_t size, void *argument)
+// Fills *m from the ELF header mapped at `start`; false where there is none.
+static bool
+read_headers(struct module *m, uint64_t start)
 {
-  struct modules *modules = argument;
+  Elf64_Ehdr header;
+  Elf64_Phdr segments[SEGMENTS];
 
-  (void)size;
-  if (modules->count == MODULES)
-    return 1;
-  struct module *m = &modules->at[modules->count];
-  memset(m, 0, sizeof *m);
-  m->base = info->dlpi_addr;
+  if (memory_copy(&header, sizeof header, start) != sizeof header ||
+      memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
+      header.e_phentsize != sizeof segments[0])
+    return false;
+  size_t count = header.e_phnum < SEGMENTS ? header.e_phnum : SEGMENTS;
+  if (memory_copy(segments, count * sizeof segments[0], start + header.e_phoff) !=
+      count * sizeof segments[0])
+    return false;
+  bool based = false;
+  for (size_t i = 0; i < count; i++) {
+    if (segments[i].p_type == PT_LOAD && !based) {
+      m->base = start - (segments[i].p_vaddr & ~4095ul);
+      based = true;
+    }
+  }
   m->low = UINT64_MAX;
-  // The loader gives the program itself no name.
-  m->path = info->dlpi_name[0] ? info->dlpi_name : process.exe;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    const ElfW(Phdr) *header = &info->dlpi_phdr[i];
-    if (header->p_type == PT_LOAD) {
-      uint64_t low = m->base + header->p_vaddr, high = low + header->p_memsz;
+  for (size_t i = 0; i < count; i++) {
+    const Elf64_Phdr *s = &segments[i];
+    uint64_t low = m->base + s->p_vaddr;
+    if (s->p_type == PT_LOAD) {
       m->low = low < m->low ? low : m->low;
-      m->high = high > m->high ? high : m->high;
-      if ((header->p_flags & PF_R) && m->segment_count < SEGMENTS) {
-        m->segments[m->segment_count].low = low;
-        m->segments[m->segment_count].high = high;
-        m->segment_count++;
-      }
-    } else if (header->p_type == PT_NOTE && m->build_id_length == 0) {
-      find_build_id(m, header);
+      m->high = low + s->p_memsz > m->high ? low + s->p_memsz : m->high;
+    } else if (s->p_type == PT_GNU_EH_FRAME) {
+      m->eh_frame_hdr = low;
+    } else if (s->p_type == PT_NOTE && m->build_id_length == 0) {
+      find_build_id(m, low, s->p_memsz);
     }
   }
-  if (m->high)
-    modules->count++;
-  return 0;
+  return based;
 }
 
-static int
-locked(struct dl_phdr_info *info, size_t size, void *argument)
+// One line of maps (proc(5)), which is cut at its end; the path stays where it is. A file mapped
+// from its start with an ELF header is a module once a part of it is mapped executable.
+static void
+read_line(struct modules *modules, char *line, struct module *candidate)
 {
-  struct call *call = argument;
+  char *rest;
+  uint64_t start = strtoull(line, &rest, 16);
+  strtoull(rest + 1, &rest, 16);
+  const char *permissions = rest + 1;
+  uint64_t offset = strtoull(permissions + 5, &rest, 16);
+  char *path = strpbrk(rest, "/[");
 
-  (void)info;
-  (void)size;
-  dl_iterate_phdr(add_module, call->modules);  // the lock is recursive
-  call->work(call->modules, call->argument);
-  return 1;
+  if (!path || (path[0] == '[' && strcmp(path, "[vdso]") != 0))
+    return;
+  if (offset == 0) {
+    memset(candidate, 0, sizeof *candidate);
+    if (permissions[0] == 'r' && read_headers(candidate, start))
+      candidate->path = path;
+  }
+  if (permissions[2] == 'x' && candidate->path && strcmp(candidate->path, path) == 0 &&
+      start >= candidate->low && start < candidate->high && modules->count < MODULES) {
+    modules->at[modules->count++] = *candidate;
+    candidate->path = NULL;
+  }
+}
+
+static size_t
+read_maps(char *text, size_t size)
+{
+  size_t length = 0;
+  long n, fd = RAW(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+
+  if (fd < 0)
+    return 0;
+  while ((n = RAW(SYS_read, fd, text + length, size - 1 - length)) > 0)
+    length += (size_t)n;
+  RAW(SYS_close, fd);
+  text[length] = 0;
+  return length;
+}
+
+struct modules *
+modules_read(void)
+{
+  size_t mapped = sizeof(struct modules) + MAPS_BYTES;
+  void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (memory == MAP_FAILED)
+    return NULL;
+  struct modules *modules = memory;
+  struct module candidate = {.path = NULL};
+  char *text = (char *)(modules + 1);
+  modules->mapped = mapped;
+  read_maps(text, MAPS_BYTES);
+  for (char *line = text; *line;) {
+    char *end = strchr(line, '\n');
+    if (!end)
+      break;
+    *end = 0;
+    read_line(modules, line, &candidate);
+    line = end + 1;
+  }
+  return modules;
 }
 
 void
-modules_with(void (*work)(const struct modules *modules, void *argument), void *argument)
+modules_free(struct modules *modules)
 {
-  struct call call = {work, argument, NULL};
-  void *memory = mmap(NULL, sizeof(struct modules), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-  if (memory == MAP_FAILED)
-    return;
-  call.modules = memory;
-  dl_iterate_phdr(locked, &call);
-  munmap(memory, sizeof(struct modules));
+  if (modules)
+    munmap(modules, modules->mapped);
 }
 
 const struct module *
 modules_find(const struct modules *modules, uint64_t address)
 {
-  for (int i = 0; i < modules->count; i++) {
+  for (int i = 0; modules && i < modules->count; i++) {
     if (address >= modules->at[i].low && address < modules->at[i].high)
       return &modules->at[i];
   }
   return NULL;
-}
-
-bool
-modules_readable(const struct modules *modules, uint64_t address, size_t length)
-{
-  const struct module *m = modules_find(modules, address);
-
-  for (int i = 0; m && i < m->segment_count; i++) {
-    if (address >= m->segments[i].low && address + length <= m->segments[i].high)
-      return true;
-  }
-  return false;
 }
 
 const char *

@@ -1,38 +1,34 @@
-// The loaded modules, as the dynamic loader lists them.
+// The loaded modules. Read from /proc/self/maps and the modules' own headers, not from the dynamic
+// loader: its lock may be held by a thread that waits for this one, or, in a fork child, by nobody.
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MODULES = 1024, SEGMENTS = 8 };
+enum { MODULES = 1024, BUILD_ID = 32 };
 
 struct module {
-  uint64_t base;       // load bias: address minus the address in the file
-  uint64_t low, high;  // of all its segments
-  struct {
-    uint64_t low, high;
-  } segments[SEGMENTS];  // what is mapped and readable; there may be holes between
-  int segment_count;
+  uint64_t base;          // load bias: address minus the address in the file
+  uint64_t low, high;     // of all its segments
+  uint64_t eh_frame_hdr;  // address of .eh_frame_hdr, or 0
   const char *path;
-  const unsigned char *build_id;
+  unsigned char build_id[BUILD_ID];
   size_t build_id_length;  // 0: none
 };
 
 struct modules {
+  size_t mapped;
   int count;
   struct module at[MODULES];
 };
 
-// Calls work(modules, argument) while the loader's lock is held: no module can be unloaded until it
-// returns. Not in the child of a multithreaded fork, where the lock may be held for ever.
-void modules_with(void (*work)(const struct modules *modules, void *argument), void *argument);
+// NULL where /proc or memory cannot be had. What was unloaded since is found out by whoever reads
+// it: use memory_copy(). No locks, no allocation but mmap. Free with modules_free().
+struct modules *modules_read(void);
+void modules_free(struct modules *modules);
 
-// The module that holds the address, or NULL.
+// The module that holds the address, or NULL; modules may be NULL.
 const struct module *modules_find(const struct modules *modules, uint64_t address);
-
-// Whether the `length` bytes at the address lie in one readable segment of a module.
-bool modules_readable(const struct modules *modules, uint64_t address, size_t length);
 
 // The last part of the module's path.
 const char *module_name(const struct module *m);

@@ -2,6 +2,7 @@
 
 #include "exec.h"
 #include "fork.h"
+#include "interpose.h"
 #include "output.h"
 #include "text.h"
 
@@ -80,6 +81,7 @@ start(int argc, char **argv, char **envp)
       keep(process.options_string, sizeof process.options_string, *e, "FORKHOUND_OPTIONS=");
     }
   }
+  fh_real_resolve();
   output_start();
   fork_start();
   exec_start();

@@ -15,6 +15,7 @@ enum { OUTCOME_NONE, OUTCOME_EXEC, OUTCOME_EXIT };
 struct outcome {
   _Atomic int ended;     // futex: an enum of OUTCOME_ once the child exec'd or ended
   _Atomic int compared;  // futex: 1 once the child has filled `same`
+  _Atomic int released;  // futex: 1 once the parent is traced no more (exact mode)
   unsigned char same[];  // for each captured thread: 1 the child's stack is as captured, 2 moved
 };
 

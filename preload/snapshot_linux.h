@@ -36,8 +36,7 @@ void snapshot_copy_stack(struct snapshot *s, struct snapshot_thread *t, pid_t pi
 void stop_others(struct helper *h);
 void release_others(struct helper *h);
 
-// helper_linux.c: starts the helper task and waits for its end. With the caller's signals blocked
-// from start to end, except in exact mode, where they are blocked for the start alone.
+// helper_linux.c: starts the helper task and waits for its end.
 void helper_run(struct helper *h);
 // Exact mode: the others stop when the caller enters clone(). False where that cannot be.
 bool helper_run_exact(struct helper *h);

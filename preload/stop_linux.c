@@ -15,6 +15,7 @@
 enum {
   ERESTARTNOHAND = 514,  // include/linux/errno.h: restart the call unless a handler runs
   STOP_DEADLINE_NS = 50000000,
+  LAGGARD_DEADLINE_NS = 1000000000,
   PASSES = 8,  // listings of the tasks: new ones may appear until all are stopped
 };
 
@@ -216,19 +217,37 @@ stop_others(struct helper *h)
   }
 }
 
+// A signal that was about to be delivered still is.
+static void
+detach(const struct snapshot_thread *t, int status)
+{
+  int signal = status >> 16 == 0 ? WSTOPSIG(status) : 0;
+
+  RAW(SYS_ptrace, PTRACE_DETACH, t->tid, 0, signal);
+}
+
 void
 release_others(struct helper *h)
 {
   struct snapshot *s = h->snapshot;
-  const unsigned char *progress = progress_of(s);
-  const int *statuses = statuses_of(s);
+  unsigned char *progress = progress_of(s);
+  int *statuses = statuses_of(s);
 
   for (int i = 0; i < s->count; i++) {
-    if (progress[i] == HELD) {
-      // A signal that was about to be delivered still is.
-      int signal = statuses[i] >> 16 == 0 ? WSTOPSIG(statuses[i]) : 0;
-      RAW(SYS_ptrace, PTRACE_DETACH, s->threads[i].tid, 0, signal);
-    }
+    if (progress[i] == HELD)
+      detach(&s->threads[i], statuses[i]);
   }
   s->stopped_ns = s->stop_began ? clock_now() - s->stop_began : 0;
+  // Those too slow for the deadline (no processor, or in the kernel for long): their call is
+  // interrupted already, and only from its stop can it be made to go on.
+  uint64_t deadline = clock_now() + LAGGARD_DEADLINE_NS;
+  for (int i = 0; i < s->count; i++) {
+    if (progress[i] != INTERRUPTED)
+      continue;
+    wait_stopped(&s->threads[i], &progress[i], &statuses[i], deadline);
+    if (progress[i] == HELD) {
+      read_held(s, h->pid, &s->threads[i], statuses[i]);
+      detach(&s->threads[i], statuses[i]);
+    }
+  }
 }

@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
+#include "unwind.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -42,8 +43,9 @@ on_end(void *value)
 }
 
 static void
-prepare_slots(void)
+before_first_thread(void)
 {
+  (void)unwind_load();
   void *memory = mmap(NULL, SLOTS * sizeof(struct slot), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -96,7 +98,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
   fh_real_resolve();
   if (process.secure)
     return fh_real.pthread_create(thread, attributes, start, argument);
-  pthread_once(&once, prepare_slots);
+  pthread_once(&once, before_first_thread);
   struct slot *slot = claim(&i);
   errno = saved;
   if (!slot)

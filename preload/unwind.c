@@ -1,44 +1,98 @@
 #include "unwind.h"
 
 #include "interpose.h"
+#include "memory.h"
 
 #include <dlfcn.h>
 #include <libunwind.h>
+#include <link.h>
 #include <string.h>
 
 // Loaded with dlopen(): libunwind must not enter the program's global scope, and a single-threaded
 // program must never load it. The names are those the macros of libunwind.h expand to.
 static struct {
   bool tried, loaded;
+  uint64_t low, size;  // of its text
   unw_addr_space_t local;
   unw_accessors_t *local_accessors;
   unw_addr_space_t copies;
   int (*init_remote)(unw_cursor_t *, unw_addr_space_t, void *);
   int (*step)(unw_cursor_t *);
   int (*get_reg)(unw_cursor_t *, int, unw_word_t *);
+  int (*search_unwind_table)(unw_addr_space_t, unw_word_t, unw_dyn_info_t *, unw_proc_info_t *, int,
+                             void *);
   void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
 } library;
 
 static const struct modules *modules;
-// Set while libunwind starts: it opens a pipe to test addresses of the live process, which we never
-// give it, and would keep the two descriptors in the program.
-static __thread bool starting;
+// Set while the calling thread is in libunwind, whose system calls are not all welcome in a
+// program:
+// - at its start it opens a pipe to test addresses of the live process, which we never give it, and
+//   would keep the two descriptors;
+// - around each of its locks it blocks all signals: a SIGCHLD would go to another thread meanwhile,
+// and
+//   wake it out of a wait. A handler that forks is kept out of libunwind by fork.c instead.
+static __thread bool inside;
+
+// Not of a signal handler that runs meanwhile.
+static bool
+called_by_libunwind(const void *return_address)
+{
+  uint64_t address = (uint64_t)(uintptr_t)return_address;
+
+  return inside && address - library.low < library.size;
+}
 
 FH_EXPORT int
 pipe2(int fds[2], int flags)
 {
-  if (starting)
+  if (called_by_libunwind(__builtin_return_address(0)))
     return -1;
   fh_real_resolve();
   return fh_real.pipe2(fds, flags);
 }
 
+FH_EXPORT int
+sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+  if (called_by_libunwind(__builtin_return_address(0)))
+    return 0;
+  fh_real_resolve();
+  return fh_real.sigprocmask(how, set, old);
+}
+
+// .eh_frame_hdr (LSB Core, "The .eh_frame_hdr section") in the encodings that every linker writes.
+struct eh_frame_hdr {
+  uint8_t version;            // 1
+  uint8_t eh_frame_encoding;  // 4 bytes wide
+  uint8_t count_encoding;     // udata4
+  uint8_t table_encoding;     // datarel, sdata4
+  int32_t eh_frame;
+  uint32_t count;
+  // pairs of int32_t follow: start of a function, its FDE; both relative to this header
+};
+
 static int
 find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int need,
                void *argument)
 {
-  (void)space;
-  return library.local_accessors->find_proc_info(library.local, ip, info, need, argument);
+  const struct module *m = modules_find(modules, ip);
+  struct eh_frame_hdr header;
+
+  if (!m || !m->eh_frame_hdr ||
+      memory_copy(&header, sizeof header, m->eh_frame_hdr) != sizeof header ||
+      header.version != 1 || (header.eh_frame_encoding & 0x0f) != 0x0b ||
+      header.count_encoding != 0x03 || header.table_encoding != 0x3b)
+    return -UNW_ENOINFO;
+  unw_dyn_info_t table = {
+      .start_ip = m->low,
+      .end_ip = m->high,
+      .format = UNW_INFO_FORMAT_REMOTE_TABLE,
+      .u.rti.segbase = m->eh_frame_hdr,
+      .u.rti.table_data = m->eh_frame_hdr + sizeof header,
+      .u.rti.table_len = header.count * 2 * sizeof(int32_t) / sizeof(unw_word_t),
+  };
+  return library.search_unwind_table(space, ip, &table, info, need, argument);
 }
 
 static void
@@ -57,6 +111,33 @@ no_dynamic_info(unw_addr_space_t space, unw_word_t *address, void *argument)
   return -UNW_ENOINFO;
 }
 
+// libunwind reads tables a word at a time: whole pages are kept for the time of a report.
+static struct {
+  uint64_t address;  // of the page; 0: empty
+  unsigned char bytes[4096];
+} pages[32];
+
+static bool
+read_word(uint64_t address, unw_word_t *value)
+{
+  unsigned char *to = (unsigned char *)value;
+
+  for (size_t done = 0; done < sizeof *value;) {
+    uint64_t at = address + done, page = at & ~4095ul;
+    size_t i = page / 4096 % (sizeof pages / sizeof pages[0]);
+    if (pages[i].address != page) {
+      pages[i].address = 0;
+      if (memory_copy(pages[i].bytes, sizeof pages[i].bytes, page) != sizeof pages[i].bytes)
+        return false;
+      pages[i].address = page;
+    }
+    size_t n = page + 4096 - at < sizeof *value - done ? page + 4096 - at : sizeof *value - done;
+    memcpy(to + done, pages[i].bytes + (at - page), n);
+    done += n;
+  }
+  return true;
+}
+
 static int
 access_memory(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int write,
               void *argument)
@@ -70,10 +151,7 @@ access_memory(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int
     memcpy(value, stack->bytes + (address - stack->address), sizeof *value);
     return 0;
   }
-  if (!modules_readable(modules, address, sizeof *value))
-    return -UNW_EINVAL;
-  memcpy(value, (const void *)address, sizeof *value);
-  return 0;
+  return modules_find(modules, address) && read_word(address, value) ? 0 : -UNW_EINVAL;
 }
 
 static int
@@ -137,6 +215,24 @@ symbol(void *handle, const char *name, bool *missing)
 #define NAME(name) STRINGIFY(name)
 #define FETCH(member, name) *(void **)(void *)&library.member = symbol(handle, NAME(name), &missing)
 
+static void
+find_range(void *handle)
+{
+  struct link_map *map;
+  const ElfW(Ehdr) * header;
+
+  if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0)
+    return;
+  header = (const void *)map->l_addr;
+  const ElfW(Phdr) *segments = (const void *)(map->l_addr + header->e_phoff);
+  for (int i = 0; i < header->e_phnum; i++) {
+    if (segments[i].p_type == PT_LOAD && (segments[i].p_flags & PF_X)) {
+      library.low = map->l_addr + segments[i].p_vaddr;
+      library.size = segments[i].p_memsz;
+    }
+  }
+}
+
 bool
 unwind_load(void)
 {
@@ -148,6 +244,7 @@ unwind_load(void)
   bool missing = !handle;
   if (missing)
     return false;
+  find_range(handle);
   unw_addr_space_t *local = symbol(handle, NAME(unw_local_addr_space), &missing);
   unw_accessors_t *(*get_accessors)(unw_addr_space_t);
   unw_addr_space_t (*create)(unw_accessors_t *, int);
@@ -158,6 +255,8 @@ unwind_load(void)
   FETCH(init_remote, unw_init_remote);
   FETCH(step, unw_step);
   FETCH(get_reg, unw_get_reg);
+  // Exported for libunwind-ptrace and its like, but in no header.
+  FETCH(search_unwind_table, UNW_OBJ(dwarf_search_unwind_table));
   FETCH(flush_cache, unw_flush_cache);
   if (missing)
     return false;
@@ -172,7 +271,7 @@ unwind_load(void)
       .resume = no_resume,
       .get_proc_name = no_name,
   };
-  starting = true;
+  inside = true;
   library.local = *local;
   library.local_accessors = get_accessors(library.local);
   library.copies = create(&accessors, 0);
@@ -180,7 +279,7 @@ unwind_load(void)
   struct stack_copy empty = {.registers = &none};
   unw_cursor_t cursor;
   (void)library.init_remote(&cursor, library.copies, &empty);
-  starting = false;
+  inside = false;
   if (!library.copies)
     return false;
   set_caching(library.copies, UNW_CACHE_GLOBAL);
@@ -192,28 +291,43 @@ void
 unwind_begin(const struct modules *current)
 {
   modules = current;
-  if (library.loaded)
-    library.flush_cache(library.copies, 0, 0);
+  for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+    pages[i].address = 0;
+  if (!library.loaded)
+    return;
+  inside = true;
+  library.flush_cache(library.copies, 0, 0);
+  inside = false;
 }
 
-int
-unwind_stack(const struct stack_copy *stack, struct frame *frames, int most)
+static int
+steps(const struct stack_copy *stack, struct frame *frames, int most)
 {
   unw_cursor_t cursor;
-  unw_word_t sp = 0;
   int n = 0;
 
-  if (most < 1)
+  if (library.init_remote(&cursor, library.copies, (void *)(uintptr_t)stack) < 0)
     return 0;
-  frames[n++] = (struct frame){.pc = stack->registers->at[REG_IP]};
-  if (!library.loaded || library.init_remote(&cursor, library.copies, (void *)(uintptr_t)stack) < 0)
-    return n;
   while (n < most && library.step(&cursor) > 0) {
-    unw_word_t pc = 0;
+    unw_word_t pc = 0, sp = 0;
     if (library.get_reg(&cursor, UNW_REG_IP, &pc) < 0 || pc == 0 ||
         library.get_reg(&cursor, UNW_REG_SP, &sp) < 0)
       break;
     frames[n++] = (struct frame){.pc = pc, .slot = sp - sizeof(uint64_t)};
   }
+  return n;
+}
+
+int
+unwind_stack(const struct stack_copy *stack, struct frame *frames, int most)
+{
+  if (most < 1)
+    return 0;
+  frames[0] = (struct frame){.pc = stack->registers->at[REG_IP]};
+  if (!library.loaded)
+    return 1;
+  inside = true;
+  int n = 1 + steps(stack, frames + 1, most - 1);
+  inside = false;
   return n;
 }

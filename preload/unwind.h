@@ -21,13 +21,14 @@ struct stack_copy {
   size_t length;
 };
 
-// Loads libunwind, privately, at the first call; false where it cannot be had. Allocates: not in a
-// signal handler, a fork handler or a fork child.
+// Loads libunwind, privately, at the first call; false where it cannot be had. Takes the dynamic
+// loader's lock and allocates, so it is called where pthread_create() makes the first thread: that
+// does both anyway, and a process with one thread never gets there.
 bool unwind_load(void);
 
 // Forgets what was learnt of modules: some may have been unloaded since. Call before each report.
 void unwind_begin(const struct modules *modules);
 
-// Fills frames, innermost first, and returns their number. Under modules_with(), one caller at a
-// time.
+// Fills frames, innermost first, and returns their number. Takes no lock but libunwind's own: one
+// caller at a time.
 int unwind_stack(const struct stack_copy *stack, struct frame *frames, int most);

@@ -1,5 +1,6 @@
 // truth: forks=5 threads=10 entry=fork sites=5
 // No wait of another thread may end because of a fork: exit status 1 if one did.
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -23,8 +24,8 @@ static sem_t semaphore;
   static void *name(void *unused)                                                                  \
   {                                                                                                \
     pthread_barrier_wait(&started);                                                                \
-    (void)(call);                                                                                  \
-    fputs(#name " ended\n", stderr);                                                               \
+    long result = (long)(call);                                                                    \
+    fprintf(stderr, #name " ended: %ld %s\n", result, strerrorname_np(errno));                     \
     ended++;                                                                                       \
     return unused;                                                                                 \
   }

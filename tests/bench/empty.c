@@ -1,0 +1,1 @@
+// Preloaded in the place of the library: what any preloaded library costs.
