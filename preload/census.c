@@ -4,6 +4,7 @@
 #include "task.h"
 #include "thread.h"
 
+#include <stdbool.h>
 #include <sys/single_threaded.h>
 
 struct tally {
@@ -30,9 +31,14 @@ census_count(void)
   long shown = task_count(tally.pid);
   if (shown < 1)  // no /proc
     return 1 + thread_live();
-  // As many as pthread_create() made and nobody saw ending: none of them is a leftover.
-  if (shown == 1 || shown - 1 <= thread_live())
-    return (int)shown;
+  if (shown == 1)
+    return 1;
+  // As many as pthread_create() made and nobody saw ending, and the main thread if it has not
+  // ended: none of them is a leftover.
+  bool caller_is_main = RAW(SYS_gettid) == tally.pid;
+  bool main_ended = !caller_is_main && !task_alive(tally.pid, tally.pid);
+  if (shown - main_ended <= thread_live() + !main_ended)
+    return (int)shown - main_ended;
   if (task_each(tally.pid, count_alive, &tally) < 0 || tally.alive < 1)
     return (int)shown;
   return tally.alive;

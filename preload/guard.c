@@ -1,8 +1,10 @@
 #include "guard.h"
 
 #include "interpose.h"
+#include "raw_syscall.h"
+#include "task.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -17,7 +19,7 @@ enum { FILTERS = 16 };
 
 static struct sock_fprog filters[FILTERS];
 static _Atomic int filter_count;
-static _Atomic bool inherited, unreadable;
+static _Atomic bool inherited, unreadable, traced;
 
 // A copy, made before the filter is in force. One too many, or no memory: nothing is allowed any
 // more.
@@ -118,11 +120,48 @@ guard_filtered(void)
   return filter_count > 0 || inherited || unreadable;
 }
 
-void
-guard_found_filter(void)
+// A line of /proc/PID/task/TID/status.
+static void
+read_status_line(const char *line)
 {
-  if (filter_count == 0)
+  if (strncmp(line, "TracerPid:\t", 11) == 0)
+    traced = line[11] != '0';
+  else if (strncmp(line, "Seccomp:\t", 9) == 0 && line[9] != '0' && filter_count == 0)
     inherited = true;
+}
+
+void
+guard_look(void)
+{
+  char path[80], bytes[512], line[32];
+  size_t length = 0;
+  long n;
+
+  if (!guard_allows(SYS_openat) || !guard_allows(SYS_read) || !guard_allows(SYS_close))
+    return;
+  task_path(path, (pid_t)RAW(SYS_getpid), (pid_t)RAW(SYS_gettid), "status");
+  long fd = RAW(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return;
+  // Line by line, of which the beginning is enough: the list of groups may be long.
+  while ((n = RAW(SYS_read, fd, bytes, sizeof bytes)) > 0) {
+    for (long i = 0; i < n; i++) {
+      if (bytes[i] == '\n') {
+        line[length] = 0;
+        read_status_line(line);
+        length = 0;
+      } else if (length < sizeof line - 1) {
+        line[length++] = bytes[i];
+      }
+    }
+  }
+  RAW(SYS_close, fd);
+}
+
+bool
+guard_traced(void)
+{
+  return traced;
 }
 
 bool

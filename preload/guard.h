@@ -7,11 +7,15 @@
 
 struct sock_fprog;
 
-// True once a filter was installed through libc in this process, or found in force at a fork.
+// True once a filter was installed through libc in this process, or found in force by guard_look().
 bool guard_filtered(void);
 
-// A filter was found in /proc/self/status that nobody here saw coming: inherited over exec.
-void guard_found_filter(void);
+// Looks in /proc for what a process may have inherited over exec: a filter (it let the dynamic
+// loader open and read files), or a tracer. Fills guard_traced().
+void guard_look(void);
+
+// As of the last guard_look().
+bool guard_traced(void);
 
 // Whether every filter seen allows the system call (with arguments 0). An inherited filter let the
 // dynamic loader run, so it is taken to allow what that needs.

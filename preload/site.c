@@ -1,5 +1,7 @@
 #include "site.h"
 
+#include "memory.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,13 +9,31 @@
 static struct site sites[SITES];
 static _Atomic int site_count;
 
+// A part of the stack, read so that an address beyond its end is no fault: the same return address
+// does not promise a frame of the same size.
+struct window {
+  uint64_t address;
+  size_t length;
+  unsigned char bytes[1024];
+};
+
 static bool
-matches(const struct site *s, uint64_t sp)
+word_is(struct window *w, uint64_t address, uint64_t value)
 {
-  // Innermost first: as long as the return addresses are those of the site, so are the functions,
-  // and the next word is still on this stack.
+  if (address < w->address || address - w->address + sizeof value > w->length) {
+    w->address = address;
+    w->length = memory_copy(w->bytes, sizeof w->bytes, address);
+    if (w->length < sizeof value)
+      return false;
+  }
+  return memcmp(w->bytes + (address - w->address), &value, sizeof value) == 0;
+}
+
+static bool
+matches(const struct site *s, uint64_t sp, struct window *w)
+{
   for (int i = 1; i < s->frames; i++) {
-    if (*(const uint64_t *)(sp + s->offsets[i]) != s->pcs[i])
+    if (!word_is(w, sp + s->offsets[i], s->pcs[i]))
       return false;
   }
   return true;
@@ -23,9 +43,10 @@ struct site *
 site_match(uint64_t sp)
 {
   int n = atomic_load_explicit(&site_count, memory_order_acquire);
+  struct window window = {.length = 0};
 
   for (int i = 0; i < n; i++) {
-    if (matches(&sites[i], sp))
+    if (matches(&sites[i], sp, &window))
       return sites[i].same_as ? sites[i].same_as : &sites[i];
   }
   return NULL;
@@ -59,4 +80,10 @@ site_add(uint64_t sp, const struct frame *frames, int count, const char *first, 
   snprintf(s->first, sizeof s->first, "%s", first);
   atomic_store_explicit(&site_count, n + 1, memory_order_release);
   return same ? same : s;
+}
+
+bool
+site_full(void)
+{
+  return atomic_load_explicit(&site_count, memory_order_acquire) == SITES;
 }

@@ -27,3 +27,6 @@ struct site *site_match(uint64_t sp);
 // time.
 struct site *site_add(uint64_t sp, const struct frame *frames, int count, const char *first,
                       bool *known);
+
+// No further site can be remembered.
+bool site_full(void);

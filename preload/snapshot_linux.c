@@ -85,27 +85,15 @@ snapshot_list(pid_t tid, void *argument)
   l->hint = s->count;
 }
 
-// Why ptrace must not be tried, or NULL. `status` is /proc/self/status.
+// Why ptrace must not be tried, or NULL.
 static const char *
-ptrace_obstacle(pid_t pid, pid_t tid)
+ptrace_obstacle(void)
 {
-  char status[2048];
-  long n = task_read(pid, tid, "status", status, sizeof status);
-
-  if (n <= 0)
-    return "/proc cannot be read";
-  for (char *line = status; *line;) {
-    if (__builtin_strncmp(line, "TracerPid:\t", 11) == 0 && line[11] != '0')
-      return "the process is already traced";
-    if (__builtin_strncmp(line, "Seccomp:\t", 9) == 0 && line[9] != '0') {
-      guard_found_filter();
-      return "a seccomp filter is in force";
-    }
-    while (*line && *line != '\n')
-      line++;
-    if (*line)
-      line++;
-  }
+  guard_look();
+  if (guard_traced())
+    return "the process is already traced";
+  if (guard_filtered())
+    return "a seccomp filter is in force";
   return NULL;
 }
 
@@ -177,7 +165,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
   h->caller = caller;
   h->task = -1;
 
-  s->why = mode == CAPTURE_PROC ? "capture=proc" : ptrace_obstacle(pid, caller);
+  s->why = mode == CAPTURE_PROC ? "capture=proc" : ptrace_obstacle();
   if (!s->why && mode == CAPTURE_EXACT)
     s->at_clone = helper_run_exact(h);
   if (!s->why && !s->at_clone)

@@ -41,7 +41,7 @@ add_number(char *p, pid_t number)
   return p;
 }
 
-static void
+void
 task_path(char *path, pid_t pid, pid_t tid, const char *file)
 {
   char *p = add_number(add(path, "/proc/"), pid);
@@ -82,7 +82,7 @@ long
 task_each(pid_t pid, void (*visit)(pid_t tid, void *argument), void *argument)
 {
   char path[80];
-  _Alignas(struct dirent64_raw) char buffer[4096];
+  _Alignas(struct dirent64_raw) char buffer[2048];
   long n;
 
   task_path(path, pid, 0, "task");

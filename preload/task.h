@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+// The path /proc/PID/task/TID/FILE (tid 0: /proc/PID/FILE); 80 bytes are enough.
+void task_path(char *path, pid_t pid, pid_t tid, const char *file);
+
 // Reads /proc/PID/task/TID/FILE (tid 0: /proc/PID/FILE) into buffer, NUL-terminated. Returns its
 // length, or -errno.
 long task_read(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size);

@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include "guard.h"
 #include "interpose.h"
 #include "memory.h"
 #include "process.h"
@@ -20,6 +21,7 @@ struct slot {
 
 static _Atomic pid_t tids[SLOTS];
 static struct slot *_Atomic slots;
+static _Atomic size_t used;  // slots from here on were never used
 static _Atomic int live;
 static pthread_key_t ending;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -46,6 +48,7 @@ static void
 before_first_thread(void)
 {
   (void)unwind_load();
+  guard_look();
   void *memory = mmap(NULL, SLOTS * sizeof(struct slot), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -69,6 +72,9 @@ claim(size_t *index)
     pid_t expected = FREE;
     if (atomic_load_explicit(&tids[i], memory_order_relaxed) == FREE &&
         atomic_compare_exchange_strong(&tids[i], &expected, CLAIMED)) {
+      size_t old = atomic_load(&used);
+      while (old <= i && !atomic_compare_exchange_weak(&used, &old, i + 1))
+        ;
       *index = i;
       return base + i;
     }
@@ -125,7 +131,7 @@ thread_origin(pid_t tid)
 {
   struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
 
-  for (size_t i = 0; base && i < SLOTS; i++) {
+  for (size_t i = 0; base && i < used; i++) {
     if (atomic_load_explicit(&tids[i], memory_order_acquire) == tid)
       return &base[i].origin;
   }
@@ -141,9 +147,11 @@ thread_live(void)
 void
 thread_forget_others(void)
 {
-  for (size_t i = 0; i < SLOTS; i++) {
+  for (size_t i = 0; i < used; i++) {
     if (atomic_load_explicit(&tids[i], memory_order_relaxed) != FREE)
       atomic_store_explicit(&tids[i], FREE, memory_order_relaxed);
   }
-  atomic_store_explicit(&live, 0, memory_order_relaxed);
+  // A write is a page of its own for the child: only where there is something to forget.
+  if (live)
+    atomic_store_explicit(&live, 0, memory_order_relaxed);
 }
