@@ -28,7 +28,7 @@ census_count(void)
     return 1;
 
   struct tally tally = {.pid = (pid_t)RAW(SYS_getpid)};
-  long shown = task_count(tally.pid);
+  long shown = task_proc_is_ours() ? task_count(tally.pid) : -1;
   if (shown < 1)  // no /proc
     return 1 + thread_live();
   if (shown == 1)

@@ -5,6 +5,7 @@
 #include "event.h"
 #include "futex.h"
 #include "interpose.h"
+#include "memory.h"
 #include "output.h"
 #include "process.h"
 #include "target.h"
@@ -90,7 +91,12 @@ adapt(char *const environment[], bool without_preload, char **to, struct extra *
 static bool
 keeps(char *const environment[], enum target target)
 {
-  if (process.secure || count(environment) > MOST_VARIABLES)
+  char *first;
+
+  // An address that cannot be read is the kernel's to refuse.
+  if (process.secure ||
+      (environment && memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)environment) == 0) ||
+      count(environment) > MOST_VARIABLES)
     return true;
   return target != TARGET_MUSL && !lost(environment, "LD_PRELOAD", process.preload);
 }
@@ -102,59 +108,112 @@ ended(int how)
     futex_set(&process.outcome->ended, how);
 }
 
-// `path` may be a name to be searched in PATH, or NULL for a descriptor.
+// What execvp() would find: the first executable in PATH. False where there is none.
+static bool
+search(const char *name, char *path, size_t size)
+{
+  const char *folders = getenv("PATH");
+
+  if (strchr(name, '/'))
+    return (size_t)snprintf(path, size, "%s", name) < size && access(path, X_OK) == 0;
+  for (const char *folder = folders ? folders : "/bin:/usr/bin"; folder;) {
+    size_t length = strcspn(folder, ":");
+    int n = snprintf(path, size, "%.*s%s%s", (int)length, folder, length ? "/" : "", name);
+    if (n > 0 && (size_t)n < size && access(path, X_OK) == 0)
+      return true;
+    folder = folder[length] ? folder + length + 1 : NULL;
+  }
+  return false;
+}
+
+static __attribute__((noinline)) void
+tell_exec(const char *path)
+{
+  char bytes[1024];
+  struct text t = {.bytes = bytes, .size = sizeof bytes};
+
+  event_exec(&t, path);
+  if (t.truncated) {
+    t.length = 0;
+    t.truncated = false;
+    event_exec(&t, "(a long path)");
+  }
+  output_event(&t);
+}
+
+static __attribute__((noinline)) void
+tell_blind(const char *path, const char *why)
+{
+  char bytes[1024];
+  struct text t = {.bytes = bytes, .size = sizeof bytes};
+
+  event_blind(&t, path, why);
+  if (!t.truncated)
+    output_event(&t);
+}
+
+// `path`: NULL for a descriptor.
 static enum target
-before_exec(const char *path, bool searched)
+before_exec(const char *path)
 {
   int saved = errno;
-  enum target target = searched || process.secure ? TARGET_LOADS : target_of(path);
+  enum target target = process.secure ? TARGET_LOADS : target_of(path);
 
   fh_real_resolve();
   // A failing try of a path search is no exec.
-  if (process_is_child() && (searched || !path || access(path, X_OK) == 0)) {
-    char bytes[8192];
-    struct text t = {.bytes = bytes, .size = sizeof bytes};
-    event_exec(&t, path ? path : "(descriptor)");
+  if (process_is_child() && (!path || access(path, X_OK) == 0)) {
     if (output_wants_events())
-      output_event(&t);
+      tell_exec(path ? path : "(descriptor)");
     ended(OUTCOME_EXEC);
   }
   if (target_why(target) && output_wants_events()) {
-    char bytes[8192];
-    struct text t = {.bytes = bytes, .size = sizeof bytes};
-    event_blind(&t, path, target_why(target));
-    output_event(&t);
+    tell_blind(path, target_why(target));
   }
   errno = saved;
   return target;
 }
 
+// The exec failed after all: the child runs on.
+static int
+after_exec(int result)
+{
+  if (process_is_child() && process.outcome)
+    process.outcome->ended = OUTCOME_NONE;
+  return result;
+}
+
 FH_EXPORT int
 execve(const char *path, char *const arguments[], char *const environment[])
 {
-  enum target target = before_exec(path, false);
-  return fh_real.execve(path, arguments, ADAPTED(environment, target));
+  enum target target = before_exec(path);
+  return after_exec(fh_real.execve(path, arguments, ADAPTED(environment, target)));
 }
 
 FH_EXPORT int
 execvpe(const char *file, char *const arguments[], char *const environment[])
 {
-  before_exec(file, true);
-  return fh_real.execvpe(file, arguments, ADAPTED(environment, TARGET_LOADS));
+  char path[1024];
+  int saved = errno;
+
+  fh_real_resolve();
+  enum target target = search(file, path, sizeof path) ? before_exec(path) : TARGET_LOADS;
+  errno = saved;
+  return after_exec(fh_real.execvpe(file, arguments, ADAPTED(environment, target)));
 }
 
 FH_EXPORT int
 fexecve(int fd, char *const arguments[], char *const environment[])
 {
-  before_exec(NULL, false);
-  return fh_real.fexecve(fd, arguments, ADAPTED(environment, TARGET_LOADS));
+  before_exec(NULL);
+  return after_exec(fh_real.fexecve(fd, arguments, ADAPTED(environment, TARGET_LOADS)));
 }
 
 FH_EXPORT int
 execveat(int fd, const char *path, char *const arguments[], char *const environment[], int flags)
 {
-  before_exec(NULL, false);
-  return fh_real.execveat(fd, path, arguments, ADAPTED(environment, TARGET_LOADS), flags);
+  before_exec(NULL);
+  return after_exec(
+      fh_real.execveat(fd, path, arguments, ADAPTED(environment, TARGET_LOADS), flags));
 }
 
 FH_EXPORT int

@@ -1,6 +1,7 @@
 #include "fork.h"
 
 #include "census.h"
+#include "descriptor.h"
 #include "event.h"
 #include "futex.h"
 #include "guard.h"
@@ -40,6 +41,7 @@ struct call {
   const char *entry;  // NULL outside a wrapper
   int threads_at_entry, threads;
   bool counted;  // the prepare handler saw several threads
+  bool telling;  // a signal handler that forks now interrupts our report: hands off
   struct registers registers;
   struct site *site;
   struct snapshot *snapshot;
@@ -68,7 +70,8 @@ next_id(char *id, size_t size)
 static void *
 map_private(size_t size)
 {
-  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *memory =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
   return memory == MAP_FAILED ? NULL : memory;
 }
@@ -94,9 +97,6 @@ begin(const char *entry)
 {
   static _Atomic int listings;
 
-  // A fork that only the handlers saw was not told yet.
-  if (call.counted)
-    end(0);
   call.entry = entry;
   if (guard_filtered() && !guard_allows_report())
     return;
@@ -113,7 +113,7 @@ begin(const char *entry)
 }
 
 static void
-forget(void)
+forget_capture(void)
 {
   if (call.snapshot)
     snapshot_free(call.snapshot);
@@ -121,6 +121,16 @@ forget(void)
     munmap(call.outcome, call.outcome_size);
   if (call.own_stack)
     munmap(call.own_stack, SITE_STACK);
+  call.snapshot = NULL;
+  call.outcome = NULL;
+  call.own_stack = NULL;
+  call.counted = false;
+}
+
+static void
+forget(void)
+{
+  forget_capture();
   if (call.at_entry)
     munmap(call.at_entry, GONE * sizeof *call.at_entry);
   memset(&call, 0, sizeof call);
@@ -132,8 +142,9 @@ on_prepare(void)
 {
   int saved = errno;
 
-  if (process.secure || (guard_filtered() && !guard_allows_report()))
+  if (process.secure || call.telling || (guard_filtered() && !guard_allows_report()))
     return;
+  forget_capture();  // of a fork that no handler saw the end of, or that a signal handler is in
   registers_here(&call.registers);
   call.threads = census_count();
   call.counted = call.threads > 1;
@@ -144,10 +155,20 @@ on_prepare(void)
   const struct options *options = process_options();
   next_id(call.id, sizeof call.id);
   call.site = site_match(call.registers.at[REG_SP]);
-  if (!call.site && options->capture != CAPTURE_OFF && spinlock_try(&capturing, WAIT_CAPTURE_NS)) {
+  if (!call.site && !site_full() && options->capture != CAPTURE_OFF &&
+      spinlock_try(&capturing, WAIT_CAPTURE_NS)) {
     int most = call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
     call.snapshot = snapshot_take(most, (size_t)options->stack_kb * 1024, options->capture);
     spinlock_release(&capturing);
+    // The list is of the very instant of the stop.
+    if (call.snapshot && !call.snapshot->at_clone && call.snapshot->count < most &&
+        call.threads <= most)
+      call.threads = call.snapshot->count + 1;
+    if (call.threads == 1) {
+      forget_capture();
+      errno = saved;
+      return;
+    }
   }
   if (!call.site) {
     call.own_stack = map_private(SITE_STACK);
@@ -187,11 +208,12 @@ on_child(void)
 {
   int saved = errno;
 
+  descriptor_close_inherited();
   spinlock_init(&capturing);
   // libunwind's own locks may be held for ever here: this process unwinds no more.
   spinlock_poison(&unwinding);
   thread_forget_others();
-  if (call.counted) {
+  if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
     process.forked_at = now_ns(CLOCK_MONOTONIC);
     process.outcome = call.outcome;
@@ -207,7 +229,8 @@ on_child(void)
   }
   if (process.fork_id[0])
     process.fork_pid = getpid();
-  memset(&call, 0, sizeof call);
+  if (!call.telling)
+    memset(&call, 0, sizeof call);
   errno = saved;
 }
 
@@ -242,6 +265,12 @@ emit(struct telling *telling)
   if (telling->wants_event) {
     t->length = 0;
     event_fork(t, &telling->story);
+    if (t->truncated) {  // better without its threads than cut
+      telling->story.other_count = 0;
+      t->length = 0;
+      t->truncated = false;
+      event_fork(t, &telling->story);
+    }
     output_event(t);
   }
   if (telling->wants_text) {
@@ -281,6 +310,16 @@ tell_first(struct telling *telling)
   }
   emit(telling);
   modules_free(modules);
+}
+
+// Room for the report or the event of a fork with this many other threads; only what is used costs.
+static size_t
+text_size(int threads)
+{
+  enum { FRAME = 256, MODULE = 512, STACKS = 2 };
+  size_t stack = (size_t)process_options()->max_frames * FRAME;
+
+  return (size_t)(threads + 1) * (STACKS * stack + FRAME) + MODULES * (size_t)MODULE;
 }
 
 // After the real call has returned in the parent: everything that allocates, locks or writes.
@@ -323,7 +362,7 @@ tell(pid_t child)
     return;
 
   size_t arena = first ? story_arena_size(call.snapshot) : 0;
-  size_t bytes = first ? 65536 + (size_t)(call.snapshot ? call.snapshot->count : 0) * 32768 : 16384;
+  size_t bytes = first ? text_size(call.snapshot ? call.snapshot->count : 0) : 16384;
   unsigned char *memory = map_private(arena + bytes);
   if (!memory)
     return;
@@ -350,6 +389,7 @@ end(pid_t child)
     return;
   }
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+  call.telling = true;
   if (call.snapshot) {
     snapshot_finish(call.snapshot);
     if (call.outcome)
@@ -364,17 +404,30 @@ end(pid_t child)
   errno = saved;
 }
 
+static void
+on_parent(void)
+{
+  if (!call.entry && call.counted)
+    end(0);
+}
+
 void
 fork_start(void)
 {
   pthread_atfork(on_prepare, NULL, on_child);
 }
 
+void
+fork_late_start(void)
+{
+  pthread_atfork(NULL, on_parent, NULL);
+}
+
 FH_EXPORT int
 __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
 {
   fh_real_resolve();
-  if (prepare != on_prepare)
+  if (prepare != on_prepare && parent != on_parent)
     foreign_handlers++;
   return fh_real.__register_atfork(prepare, parent, child, dso);
 }

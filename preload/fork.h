@@ -4,3 +4,8 @@
 
 // Registers the fork handlers, before those of any other module. From the constructor.
 void fork_start(void);
+
+// Registers the parent handler that tells forks of no wrapper: late, when other modules have
+// registered theirs, so that it runs when their locks are free again. Before the first thread is
+// made.
+void fork_late_start(void);

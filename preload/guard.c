@@ -1,5 +1,6 @@
 #include "guard.h"
 
+#include "descriptor.h"
 #include "interpose.h"
 #include "raw_syscall.h"
 #include "task.h"
@@ -140,7 +141,7 @@ guard_look(void)
   if (!guard_allows(SYS_openat) || !guard_allows(SYS_read) || !guard_allows(SYS_close))
     return;
   task_path(path, (pid_t)RAW(SYS_getpid), (pid_t)RAW(SYS_gettid), "status");
-  long fd = RAW(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  long fd = descriptor_open(path, O_RDONLY);
   if (fd < 0)
     return;
   // Line by line, of which the beginning is enough: the list of groups may be long.
@@ -155,7 +156,7 @@ guard_look(void)
       }
     }
   }
-  RAW(SYS_close, fd);
+  descriptor_close(fd);
 }
 
 bool

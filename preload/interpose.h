@@ -30,6 +30,7 @@
      char *const[], char *const[]))                                                                \
   X(void, _exit, (int))                                                                            \
   X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
+  X(int, mincore, (void *, size_t, unsigned char *))                                               \
   X(int, pipe2, (int[2], int))                                                                     \
   X(int, prctl, (int, ...))                                                                        \
   X(long, syscall, (long, ...))

@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include "descriptor.h"
 #include "guard.h"
 #include "raw_syscall.h"
 
@@ -10,12 +11,12 @@
 static long
 read_proc_mem(void *to, size_t length, uint64_t address)
 {
-  long fd = RAW(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDONLY | O_CLOEXEC);
+  long fd = descriptor_open("/proc/self/mem", O_RDONLY);
 
   if (fd < 0)
     return fd;
   long n = RAW(SYS_pread64, fd, to, length, address);
-  RAW(SYS_close, fd);
+  descriptor_close(fd);
   return n;
 }
 

@@ -1,5 +1,6 @@
 #include "modules.h"
 
+#include "descriptor.h"
 #include "memory.h"
 #include "raw_syscall.h"
 
@@ -103,13 +104,13 @@ static size_t
 read_maps(char *text, size_t size)
 {
   size_t length = 0;
-  long n, fd = RAW(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  long n, fd = descriptor_open("/proc/self/maps", O_RDONLY);
 
   if (fd < 0)
     return 0;
   while ((n = RAW(SYS_read, fd, text + length, size - 1 - length)) > 0)
     length += (size_t)n;
-  RAW(SYS_close, fd);
+  descriptor_close(fd);
   text[length] = 0;
   return length;
 }

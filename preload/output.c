@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include "descriptor.h"
 #include "guard.h"
 #include "process.h"
 #include "raw_syscall.h"
@@ -86,13 +87,12 @@ output_stderr(const struct text *t)
 static long
 append(const char *path, const struct text *t)
 {
-  const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY;
-  long fd = RAW(SYS_openat, AT_FDCWD, path, flags, 0644);
+  long fd = descriptor_open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW);
 
   if (fd < 0)
     return fd;
   long error = write_quietly((int)fd, t);
-  RAW(SYS_close, fd);
+  descriptor_close(fd);
   return error;
 }
 

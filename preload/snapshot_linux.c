@@ -89,6 +89,8 @@ snapshot_list(pid_t tid, void *argument)
 static const char *
 ptrace_obstacle(void)
 {
+  if (!task_proc_is_ours())
+    return "/proc is not there, or of another PID namespace";
   guard_look();
   if (guard_traced())
     return "the process is already traced";
@@ -127,7 +129,8 @@ complete(struct snapshot *s, const struct helper *h)
 {
   if (!s->stopped && !s->why)
     s->why = "ptrace is refused";
-  complete_from_proc(s, h->pid, h->caller);
+  if (task_proc_is_ours())
+    complete_from_proc(s, h->pid, h->caller);
 }
 
 // At the far end of the helper's stack.

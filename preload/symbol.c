@@ -1,12 +1,13 @@
 #include "symbol.h"
 
+#include "descriptor.h"
+
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { FILES = 32 };
 
@@ -26,7 +27,7 @@ map(struct file *f, const char *path)
 
   memset(f, 0, sizeof *f);
   snprintf(f->path, sizeof f->path, "%s", path);
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  int fd = (int)descriptor_open(path, O_RDONLY | O_NONBLOCK);
   if (fd < 0)
     return;
   if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > (off_t)sizeof(Elf64_Ehdr)) {
@@ -36,7 +37,7 @@ map(struct file *f, const char *path)
       f->size = (size_t)st.st_size;
     }
   }
-  close(fd);
+  descriptor_close(fd);
 }
 
 static const struct file *

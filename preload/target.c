@@ -1,5 +1,6 @@
 #include "target.h"
 
+#include "descriptor.h"
 #include "guard.h"
 #include "raw_syscall.h"
 
@@ -40,11 +41,11 @@ target_of(const char *path)
       !guard_allows(SYS_pread64))
     return TARGET_LOADS;
   // O_NONBLOCK: the path may be a fifo. What cannot be read, exec will judge.
-  long fd = RAW(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  long fd = descriptor_open(path, O_RDONLY | O_NONBLOCK);
   if (fd < 0)
     return TARGET_LOADS;
   enum target target = read_headers(fd);
-  RAW(SYS_close, fd);
+  descriptor_close(fd);
   return target;
 }
 

@@ -1,5 +1,6 @@
 #include "task.h"
 
+#include "descriptor.h"
 #include "raw_syscall.h"
 
 #include <errno.h>
@@ -41,6 +42,23 @@ add_number(char *p, pid_t number)
   return p;
 }
 
+bool
+task_proc_is_ours(void)
+{
+  static _Atomic pid_t checked;  // the process whose answer `ours` is
+  static _Atomic bool ours;
+  pid_t pid = (pid_t)RAW(SYS_getpid);
+
+  if (checked != pid) {
+    char name[16], digits[16];
+    long n = RAW(SYS_readlink, "/proc/self", name, sizeof name - 1);
+    char *end = add_number(digits, pid);
+    ours = n == end - digits && __builtin_memcmp(name, digits, (size_t)n) == 0;
+    checked = pid;
+  }
+  return ours;
+}
+
 void
 task_path(char *path, pid_t pid, pid_t tid, const char *file)
 {
@@ -57,11 +75,11 @@ task_read(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size)
   char path[80];
 
   task_path(path, pid, tid, file);
-  long fd = RAW(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  long fd = descriptor_open(path, O_RDONLY);
   if (fd < 0)
     return fd;
   long n = RAW(SYS_read, fd, buffer, size - 1);
-  RAW(SYS_close, fd);
+  descriptor_close(fd);
   if (n >= 0)
     buffer[n] = 0;
   return n;
@@ -86,7 +104,7 @@ task_each(pid_t pid, void (*visit)(pid_t tid, void *argument), void *argument)
   long n;
 
   task_path(path, pid, 0, "task");
-  long fd = RAW(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  long fd = descriptor_open(path, O_RDONLY | O_DIRECTORY);
   if (fd < 0)
     return fd;
   while ((n = RAW(SYS_getdents64, fd, buffer, sizeof buffer)) > 0) {
@@ -100,7 +118,7 @@ task_each(pid_t pid, void (*visit)(pid_t tid, void *argument), void *argument)
         visit(tid, argument);
     }
   }
-  RAW(SYS_close, fd);
+  descriptor_close(fd);
   return n;
 }
 

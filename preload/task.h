@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+// Whether /proc is there and shows this process under its own pid: in a PID namespace without a
+// /proc of its own the numbers there are other processes.
+bool task_proc_is_ours(void);
+
 // The path /proc/PID/task/TID/FILE (tid 0: /proc/PID/FILE); 80 bytes are enough.
 void task_path(char *path, pid_t pid, pid_t tid, const char *file);
 

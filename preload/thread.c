@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include "fork.h"
 #include "guard.h"
 #include "interpose.h"
 #include "memory.h"
@@ -47,8 +48,9 @@ on_end(void *value)
 static void
 before_first_thread(void)
 {
-  (void)unwind_load();
   guard_look();
+  (void)unwind_load();
+  fork_late_start();
   void *memory = mmap(NULL, SLOTS * sizeof(struct slot), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 

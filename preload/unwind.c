@@ -28,7 +28,7 @@ static const struct modules *modules;
 // Set while the calling thread is in libunwind, whose system calls are not all welcome in a
 // program:
 // - at its start it opens a pipe to test addresses of the live process, which we never give it, and
-//   would keep the two descriptors;
+//   would keep the two descriptors, and it calls mincore(), which a seccomp filter may not allow;
 // - around each of its locks it blocks all signals: a SIGCHLD would go to another thread meanwhile,
 // and
 //   wake it out of a wait. A handler that forks is kept out of libunwind by fork.c instead.
@@ -50,6 +50,17 @@ pipe2(int fds[2], int flags)
     return -1;
   fh_real_resolve();
   return fh_real.pipe2(fds, flags);
+}
+
+FH_EXPORT int
+mincore(void *address, size_t length, unsigned char *resident)
+{
+  if (called_by_libunwind(__builtin_return_address(0))) {
+    *resident = 1;  // it asks for one page, of its own stack
+    return 0;
+  }
+  fh_real_resolve();
+  return fh_real.mincore(address, length, resident);
 }
 
 FH_EXPORT int
