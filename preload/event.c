@@ -20,15 +20,19 @@ add_stack(struct text *t, const char *name, const struct story *story,
   for (int i = 0; i < stack->count; i++) {
     uint64_t pc = stack->frames[i].pc;
     const struct module *m = modules_find(story->modules, pc);
-    text_add(t, "%s{\"pc\":\"0x%" PRIx64 "\"", i ? "," : "", pc);
+    text_add_string(t, i ? ",{\"pc\":\"" : "{\"pc\":\"");
+    text_add_hex(t, pc);
+    text_add_string(t, "\"");
     if (m) {
-      text_add(t, ",\"module\":");
+      text_add_string(t, ",\"module\":");
       text_add_json(t, m->path);
-      text_add(t, ",\"offset\":\"0x%" PRIx64 "\"", pc - m->base);
+      text_add_string(t, ",\"offset\":\"");
+      text_add_hex(t, pc - m->base);
+      text_add_string(t, "\"");
     }
-    text_add(t, "}");
+    text_add_string(t, "}");
   }
-  text_add(t, "]");
+  text_add_string(t, "]");
 }
 
 // The build-ids of the modules that the stacks name.

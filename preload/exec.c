@@ -152,12 +152,21 @@ tell_blind(const char *path, const char *why)
     output_event(&t);
 }
 
+// The file is opened only where its kind matters: to tell of a blind spot, or where musl is there.
+static enum target
+look_at(const char *path)
+{
+  if (process.secure || (!output_wants_events() && access("/lib/ld-musl-x86_64.so.1", F_OK) != 0))
+    return TARGET_LOADS;
+  return target_of(path);
+}
+
 // `path`: NULL for a descriptor.
 static enum target
 before_exec(const char *path)
 {
   int saved = errno;
-  enum target target = process.secure ? TARGET_LOADS : target_of(path);
+  enum target target = look_at(path);
 
   fh_real_resolve();
   // A failing try of a path search is no exec.
@@ -296,7 +305,7 @@ posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *acti
   int saved = errno;
 
   fh_real_resolve();
-  enum target target = process.secure ? TARGET_LOADS : target_of(path);
+  enum target target = look_at(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
                              ADAPTED(environment, target));

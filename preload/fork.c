@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +209,9 @@ on_child(void)
 {
   int saved = errno;
 
+  // A process that had one thread has nothing to mend, and each write costs the child a page.
+  if (!call.counted && thread_live() == 0 && !process.fork_id[0])
+    return;
   descriptor_close_inherited();
   spinlock_init(&capturing);
   // libunwind's own locks may be held for ever here: this process unwinds no more.
@@ -312,6 +316,17 @@ tell_first(struct telling *telling)
   modules_free(modules);
 }
 
+// A fork of a site already told, or one whose threads its own handlers stopped: an event without
+// stacks.
+static void
+tell_again(struct telling *telling)
+{
+  char bytes[2048];
+
+  telling->text = (struct text){.bytes = bytes, .size = sizeof bytes};
+  emit(telling);
+}
+
 // Room for the report or the event of a fork with this many other threads; only what is used costs.
 static size_t
 text_size(int threads)
@@ -339,8 +354,7 @@ tell(pid_t child)
   story->threads_at_entry = call.threads_at_entry;
   story->capture = "none";
   story->seen = 1;
-  long n = task_read(getpid(), story->tid, "comm", story->thread, sizeof story->thread);
-  story->thread[n > 0 ? n - 1 : 0] = 0;
+  prctl(PR_GET_NAME, story->thread);
   fill_gone(story);
   if (call.site) {
     story->seen = ++call.site->seen;
@@ -361,14 +375,18 @@ tell(pid_t child)
   if (!telling.wants_event && !telling.wants_text)
     return;
 
-  size_t arena = first ? story_arena_size(call.snapshot) : 0;
-  size_t bytes = first ? text_size(call.snapshot ? call.snapshot->count : 0) : 16384;
+  if (!first) {
+    tell_again(&telling);
+    return;
+  }
+  size_t arena = story_arena_size(call.snapshot);
+  size_t bytes = text_size(call.snapshot ? call.snapshot->count : 0);
   unsigned char *memory = map_private(arena + bytes);
   if (!memory)
     return;
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
-  if (first && spinlock_try(&unwinding, WAIT_CAPTURE_NS)) {
+  if (spinlock_try(&unwinding, WAIT_CAPTURE_NS)) {
     tell_first(&telling);
     spinlock_release(&unwinding);
   } else {

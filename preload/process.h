@@ -20,16 +20,16 @@ struct outcome {
 };
 
 struct process {
-  char events[512];    // the driver's event file, or ""
-  char preload[4096];  // LD_PRELOAD and FORKHOUND_OPTIONS as they were at the start
-  char options_string[4096];
-  char exe[256];
   bool secure;  // set-user-ID and the like: do nothing
   // In the child of a multithreaded fork, before exec; else fork_id is "". A grandchild keeps them.
   char fork_id[32];
   pid_t fork_pid;      // the process these lines speak of: a vfork child shares our memory
   uint64_t forked_at;  // CLOCK_MONOTONIC, ns
   struct outcome *outcome;
+  char exe[256];
+  char events[512];    // the driver's event file, or ""
+  char preload[4096];  // LD_PRELOAD and FORKHOUND_OPTIONS as they were at the start
+  char options_string[4096];
 };
 
 extern struct process process;

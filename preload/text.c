@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void
 text_add(struct text *t, const char *format, ...)
@@ -20,6 +21,41 @@ text_add(struct text *t, const char *format, ...)
     return;
   }
   t->length += (size_t)wanted;
+}
+
+static void
+put(struct text *t, const void *bytes, size_t length)
+{
+  size_t room = t->size - t->length;
+
+  if (length >= room) {
+    t->truncated = true;
+    length = room - 1;
+  }
+  memcpy(t->bytes + t->length, bytes, length);
+  t->length += length;
+  t->bytes[t->length] = 0;
+}
+
+void
+text_add_string(struct text *t, const char *string)
+{
+  put(t, string, strlen(string));
+}
+
+void
+text_add_hex(struct text *t, uint64_t number)
+{
+  char digits[18];
+  size_t at = sizeof digits;
+
+  do {
+    digits[--at] = "0123456789abcdef"[number & 15];
+    number >>= 4;
+  } while (number);
+  digits[--at] = 'x';
+  digits[--at] = '0';
+  put(t, digits + at, sizeof digits - at);
 }
 
 // Length in bytes of the UTF-8 sequence at s, or 0 where there is none. Overlong forms, surrogates
@@ -61,7 +97,7 @@ text_add_escaped(struct text *t, const char *string)
       text_add(t, "\\x%02x", *s);
       s++;
     } else {
-      text_add(t, "%.*s", (int)n, (const char *)s);
+      put(t, s, n);
       s += n;
     }
   }
@@ -72,7 +108,7 @@ text_add_json(struct text *t, const char *string)
 {
   const unsigned char *s = (const unsigned char *)string;
 
-  text_add(t, "\"");
+  put(t, "\"", 1);
   while (*s) {
     size_t n = utf8_length(s);
     if (n == 0) {
@@ -83,9 +119,9 @@ text_add_json(struct text *t, const char *string)
     } else if (*s < 0x20 || *s == 0x7f) {
       text_add(t, "\\u%04x", *s++);
     } else {
-      text_add(t, "%.*s", (int)n, (const char *)s);
+      put(t, s, n);
       s += n;
     }
   }
-  text_add(t, "\"");
+  put(t, "\"", 1);
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
   char *bytes;
@@ -13,6 +14,10 @@ struct text {
 };
 
 void text_add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// The frequent cases, without a format.
+void text_add_string(struct text *t, const char *string);
+void text_add_hex(struct text *t, uint64_t number);  // 0x...
 
 // A string of the program's, harmless on a terminal: control bytes and bytes that are not UTF-8
 // become \xNN.
