@@ -175,7 +175,7 @@ on_prepare(void)
     call.own_stack = map_private(SITE_STACK);
     if (call.own_stack)
       call.own_stack_length =
-          memory_copy_stack(call.own_stack, SITE_STACK, call.registers.at[REG_SP]);
+          memory_copy_private(call.own_stack, SITE_STACK, call.registers.at[REG_SP]);
   }
   call.outcome_size = sizeof *call.outcome + (call.snapshot ? (size_t)call.snapshot->most : 0);
   if (call.snapshot) {
@@ -198,7 +198,8 @@ compare_stacks(const struct snapshot *s, struct outcome *outcome)
     if (t->how != SNAPSHOT_STOPPED || t->copy_length <= skip)
       continue;
     size_t length = t->copy_length - skip < COMPARED ? t->copy_length - skip : COMPARED;
-    bool same = memory_copy(now, length, sp) == length && memcmp(now, t->copy + skip, length) == 0;
+    bool same =
+        memory_copy_private(now, length, sp) == length && memcmp(now, t->copy + skip, length) == 0;
     outcome->same[i] = same ? 1 : 2;
   }
 }

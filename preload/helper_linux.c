@@ -3,6 +3,7 @@
 // write the errno of the thread that forks, or wait for a lock that a stopped thread holds.
 #include "snapshot_linux.h"
 
+#include "futex.h"
 #include "raw_syscall.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <sys/wait.h>
 
 enum {
+  HELPER_SPIN_NS = 5000000,
   CALLS_BEFORE_CLONE = 4096,  // system calls of the caller after which exact mode gives up
   // The last bytes of the snapshot's mapping.
   HELPER_STACK = SNAPSHOT_HELPER_BYTES / 2,
@@ -56,7 +58,7 @@ __asm__(".text\n"
 static void
 wait_for(_Atomic int *word)
 {
-  while (!*word)
+  while (!futex_spin(word, FUTEX_SPIN_NS))
     RAW(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
 }
 
@@ -75,6 +77,7 @@ take_now(void *argument)
   wait_for(&h->go);
   stop_others(h);
   release_others(h);
+  h->done = 1;
   return 0;
 }
 
@@ -176,6 +179,7 @@ finish(struct helper *h)
 
   if (h->task < 0)
     return;
+  futex_spin(&h->done, HELPER_SPIN_NS);
   do {
     n = RAW(SYS_wait4, h->task, &status, __WALL, 0);
   } while (n == -EINTR);

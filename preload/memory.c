@@ -4,7 +4,9 @@
 #include "guard.h"
 #include "raw_syscall.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -36,16 +38,29 @@ memory_copy(void *to, size_t length, uint64_t address)
   return n > 0 ? (size_t)n : 0;
 }
 
-size_t
-memory_copy_stack(void *to, size_t length, uint64_t sp)
+// The kernel copies the set before it looks at `how`, which is none (kernel/signal.c): EFAULT or
+// EINVAL, and nothing changes. Unlike process_vm_readv() it pins no page, which in a fork child
+// would copy it.
+static bool
+readable(uint64_t address)
 {
-  size_t n = memory_copy(to, length, sp);
+  return RAW(SYS_rt_sigprocmask, -1, address & ~7ul, 0, 8) == -EINVAL;
+}
 
-  if (n > 0)
-    return n;
-  n = 4096 - (sp & 4095);
-  if (n > length)
-    n = length;
-  memcpy(to, (const void *)sp, n);
-  return n;
+size_t
+memory_copy_private(void *to, size_t length, uint64_t address)
+{
+  size_t done = 0;
+
+  while (done < length) {
+    uint64_t at = address + done;
+    size_t n = 4096 - (at & 4095);
+    if (!readable(at))
+      break;
+    if (n > length - done)
+      n = length - done;
+    memcpy((unsigned char *)to + done, (const void *)at, n);
+    done += n;
+  }
+  return done;
 }

@@ -9,6 +9,6 @@
 // that does not allow it, none.
 size_t memory_copy(void *to, size_t length, uint64_t address);
 
-// A stack of the calling thread from `sp` upward. The bytes up to the end of sp's page are there in
-// any case.
-size_t memory_copy_stack(void *to, size_t length, uint64_t sp);
+// The same, faster, for memory that no other thread unmaps meanwhile: the caller's own stack, or
+// any in a process with one thread.
+size_t memory_copy_private(void *to, size_t length, uint64_t address);
