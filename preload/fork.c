@@ -295,7 +295,7 @@ tell_first(struct telling *telling)
 
   struct modules *modules = modules_read();
   story->modules = modules;
-  story_fill(story, call.snapshot, call.outcome, &own, &telling->arena);
+  story_fill(story, call.snapshot, &own, &telling->arena);
   struct site *site =
       site_add(call.registers.at[REG_SP], story->site.frames, story->site.count, story->id, &known);
   if (site)
@@ -312,6 +312,11 @@ tell_first(struct telling *telling)
       story->site.count -= i + 1;
       i = -1;
     }
+  }
+  if (call.snapshot) {
+    if (call.outcome)
+      futex_wait_shared(&call.outcome->compared, WAIT_COMPARE_NS);
+    story_label(story, call.snapshot, call.outcome);
   }
   emit(telling);
   modules_free(modules);
@@ -366,8 +371,6 @@ tell(pid_t child)
     story->why = call.snapshot->why;
     story->capture_ns = call.snapshot->capture_ns;
     story->stopped_ns = call.snapshot->stopped_ns;
-    if (call.outcome)
-      futex_wait_shared(&call.outcome->compared, WAIT_COMPARE_NS);
   }
   // A driver decides by itself what to tell, and when.
   telling.wants_text = first && !process.events[0];

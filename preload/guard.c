@@ -4,6 +4,7 @@
 #include "interpose.h"
 #include "raw_syscall.h"
 #include "task.h"
+#include "thread.h"
 
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -215,7 +216,10 @@ prctl(int option, ...)
     remember((const struct sock_fprog *)a[1]);
   else if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT)
     unreadable = true;
-  return fh_real.prctl(option, a[0], a[1], a[2], a[3]);
+  int result = fh_real.prctl(option, a[0], a[1], a[2], a[3]);
+  if (option == PR_SET_NAME && result == 0)
+    thread_renamed();
+  return result;
 }
 
 // libseccomp and hand-written sandboxes install filters this way.

@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 
 enum {
-  HELPER_SPIN_NS = 5000000,
   CALLS_BEFORE_CLONE = 4096,  // system calls of the caller after which exact mode gives up
   // The last bytes of the snapshot's mapping.
   HELPER_STACK = SNAPSHOT_HELPER_BYTES / 2,
@@ -77,7 +76,6 @@ take_now(void *argument)
   wait_for(&h->go);
   stop_others(h);
   release_others(h);
-  h->done = 1;
   return 0;
 }
 
@@ -179,7 +177,6 @@ finish(struct helper *h)
 
   if (h->task < 0)
     return;
-  futex_spin(&h->done, HELPER_SPIN_NS);
   do {
     n = RAW(SYS_wait4, h->task, &status, __WALL, 0);
   } while (n == -EINTR);

@@ -17,6 +17,7 @@
   X(int, daemon, (int, int))                                                                       \
   X(int, clone, (int (*)(void *), void *, int, void *, ...))                                       \
   X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))         \
+  X(int, pthread_setname_np, (pthread_t, const char *))                                            \
   X(int, __register_atfork, (void (*)(void), void (*)(void), void (*)(void), void *))              \
   X(int, execve, (const char *, char *const[], char *const[]))                                     \
   X(int, execvpe, (const char *, char *const[], char *const[]))                                    \

@@ -11,15 +11,31 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { MAPS_BYTES = 4 << 20, SEGMENTS = 32, NOTE_BYTES = 512 };
+enum { MAPS_BYTES = 4 << 20, SEGMENTS = 32 };
+
+// The first page of a file has, almost always, all that is wanted of it.
+struct first_page {
+  uint64_t address;
+  size_t length;
+  unsigned char bytes[4096];
+};
+
+static size_t
+copy(const struct first_page *page, void *to, size_t length, uint64_t address)
+{
+  if (address < page->address || address - page->address + length > page->length)
+    return memory_copy(to, length, address);
+  memcpy(to, page->bytes + (address - page->address), length);
+  return length;
+}
 
 static void
-find_build_id(struct module *m, uint64_t address, size_t size)
+find_build_id(struct module *m, const struct first_page *page, uint64_t address, size_t size)
 {
-  unsigned char bytes[NOTE_BYTES];
+  unsigned char bytes[256];
   Elf64_Nhdr note;
 
-  size = memory_copy(bytes, size < sizeof bytes ? size : sizeof bytes, address);
+  size = copy(page, bytes, size < sizeof bytes ? size : sizeof bytes, address);
   for (size_t at = 0; at + sizeof note <= size;) {
     memcpy(&note, bytes + at, sizeof note);
     size_t name = at + sizeof note;
@@ -38,17 +54,19 @@ find_build_id(struct module *m, uint64_t address, size_t size)
 
 // Fills *m from the ELF header mapped at `start`; false where there is none.
 static bool
-read_headers(struct module *m, uint64_t start)
+read_headers(struct module *m, struct first_page *page, uint64_t start)
 {
   Elf64_Ehdr header;
   Elf64_Phdr segments[SEGMENTS];
 
-  if (memory_copy(&header, sizeof header, start) != sizeof header ||
+  page->address = start;
+  page->length = memory_copy(page->bytes, sizeof page->bytes, start);
+  if (copy(page, &header, sizeof header, start) != sizeof header ||
       memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
       header.e_phentsize != sizeof segments[0])
     return false;
   size_t count = header.e_phnum < SEGMENTS ? header.e_phnum : SEGMENTS;
-  if (memory_copy(segments, count * sizeof segments[0], start + header.e_phoff) !=
+  if (copy(page, segments, count * sizeof segments[0], start + header.e_phoff) !=
       count * sizeof segments[0])
     return false;
   bool based = false;
@@ -68,7 +86,7 @@ read_headers(struct module *m, uint64_t start)
     } else if (s->p_type == PT_GNU_EH_FRAME) {
       m->eh_frame_hdr = low;
     } else if (s->p_type == PT_NOTE && m->build_id_length == 0) {
-      find_build_id(m, low, s->p_memsz);
+      find_build_id(m, page, low, s->p_memsz);
     }
   }
   return based;
@@ -77,7 +95,7 @@ read_headers(struct module *m, uint64_t start)
 // One line of maps (proc(5)), which is cut at its end; the path stays where it is. A file mapped
 // from its start with an ELF header is a module once a part of it is mapped executable.
 static void
-read_line(struct modules *modules, char *line, struct module *candidate)
+read_line(struct modules *modules, char *line, struct module *candidate, struct first_page *page)
 {
   char *rest;
   uint64_t start = strtoull(line, &rest, 16);
@@ -90,7 +108,7 @@ read_line(struct modules *modules, char *line, struct module *candidate)
     return;
   if (offset == 0) {
     memset(candidate, 0, sizeof *candidate);
-    if (permissions[0] == 'r' && read_headers(candidate, start))
+    if (permissions[0] == 'r' && read_headers(candidate, page, start))
       candidate->path = path;
   }
   if (permissions[2] == 'x' && candidate->path && strcmp(candidate->path, path) == 0 &&
@@ -118,7 +136,7 @@ read_maps(char *text, size_t size)
 struct modules *
 modules_read(void)
 {
-  size_t mapped = sizeof(struct modules) + MAPS_BYTES;
+  size_t mapped = sizeof(struct modules) + sizeof(struct first_page) + MAPS_BYTES;
   void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -126,7 +144,8 @@ modules_read(void)
     return NULL;
   struct modules *modules = memory;
   struct module candidate = {.path = NULL};
-  char *text = (char *)(modules + 1);
+  struct first_page *page = (struct first_page *)(modules + 1);
+  char *text = (char *)(page + 1);
   modules->mapped = mapped;
   read_maps(text, MAPS_BYTES);
   for (char *line = text; *line;) {
@@ -134,7 +153,7 @@ modules_read(void)
     if (!end)
       break;
     *end = 0;
-    read_line(modules, line, &candidate);
+    read_line(modules, line, &candidate, page);
     line = end + 1;
   }
   return modules;

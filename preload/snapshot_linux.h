@@ -10,7 +10,6 @@ struct helper {
   pid_t pid, caller;
   long task;          // of the helper, or -errno
   _Atomic int go;     // futex: the helper may trace
-  _Atomic int done;   // the helper is about to end
   _Atomic int ready;  // futex, exact mode: 1 the caller may go on to fork, 2 it cannot be traced
 };
 

@@ -142,19 +142,17 @@ drop_own_frames(const struct story *story, struct story_stack *stack)
 
 static void
 fill_thread(struct story *story, struct story_thread *to, const struct snapshot_thread *from,
-            unsigned char same, struct arena *arena)
+            struct arena *arena)
 {
   to->tid = from->tid;
   to->state = from->state;
-  long n = task_read(getpid(), from->tid, "comm", to->name, sizeof to->name);
-  if (n > 0 && to->name[n - 1] == '\n')
-    to->name[n - 1] = 0;
-  if (n < 0)
-    to->name[0] = 0;
+  if (!thread_name(from->tid, to->name)) {
+    long n = task_read(getpid(), from->tid, "comm", to->name, sizeof to->name);
+    to->name[n > 0 ? n - 1 : 0] = 0;  // without the newline
+  }
   if (from->how != SNAPSHOT_NONE) {
     struct stack_copy copy = {&from->registers, from->copy, from->copy_at, from->copy_length};
     to->stack = unwind(&copy, arena);
-    to->exact = from->how == SNAPSHOT_PROC ? "approximate" : same == 1 ? "unchanged" : "moved";
   }
   const struct origin *origin = thread_origin(from->tid);
   if (origin) {
@@ -169,8 +167,8 @@ fill_thread(struct story *story, struct story_thread *to, const struct snapshot_
 }
 
 void
-story_fill(struct story *story, struct snapshot *snapshot, const struct outcome *outcome,
-           const struct stack_copy *site, struct arena *arena)
+story_fill(struct story *story, const struct snapshot *snapshot, const struct stack_copy *site,
+           struct arena *arena)
 {
   known_count = 0;
   known_next = 0;
@@ -185,7 +183,18 @@ story_fill(struct story *story, struct snapshot *snapshot, const struct outcome 
   memset(story->others, 0, (size_t)snapshot->count * sizeof *story->others);
   memset(story->groups, 0, (size_t)snapshot->count * sizeof *story->groups);
   for (int i = 0; i < snapshot->count; i++)
-    fill_thread(story, &story->others[i], &snapshot->threads[i], outcome ? outcome->same[i] : 0,
-                arena);
+    fill_thread(story, &story->others[i], &snapshot->threads[i], arena);
   story->other_count = snapshot->count;
+}
+
+void
+story_label(struct story *story, const struct snapshot *snapshot, const struct outcome *outcome)
+{
+  for (int i = 0; i < story->other_count; i++) {
+    enum snapshot_how how = snapshot->threads[i].how;
+    if (how == SNAPSHOT_PROC)
+      story->others[i].exact = "approximate";
+    else if (how == SNAPSHOT_STOPPED)
+      story->others[i].exact = outcome && outcome->same[i] == 1 ? "unchanged" : "moved";
+  }
 }

@@ -67,8 +67,12 @@ struct story {
 struct arena {
   unsigned char *next, *end;
 };
-void story_fill(struct story *story, struct snapshot *snapshot, const struct outcome *outcome,
-                const struct stack_copy *site, struct arena *arena);
+void story_fill(struct story *story, const struct snapshot *snapshot, const struct stack_copy *site,
+                struct arena *arena);
+
+// Labels the stacks by what the child found.
+void story_label(struct story *story, const struct snapshot *snapshot,
+                 const struct outcome *outcome);
 
 // The bytes of arena that story_fill() may use.
 size_t story_arena_size(const struct snapshot *snapshot);

@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 enum { SLOTS = 8192, FREE = 0, CLAIMED = -1 };
 
@@ -18,6 +20,8 @@ struct slot {
   struct origin origin;
   void *(*start)(void *);
   void *argument;
+  pthread_t thread;
+  char name[16];  // as the kernel keeps it
 };
 
 static _Atomic pid_t tids[SLOTS];
@@ -84,12 +88,61 @@ claim(size_t *index)
   return NULL;
 }
 
+static struct slot *
+slot_of(pid_t tid)
+{
+  struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+
+  for (size_t i = 0; base && i < used; i++) {
+    if (atomic_load_explicit(&tids[i], memory_order_acquire) == tid)
+      return &base[i];
+  }
+  return NULL;
+}
+
+bool
+thread_name(pid_t tid, char *name)
+{
+  const struct slot *slot = slot_of(tid);
+
+  if (!slot)
+    return false;
+  memcpy(name, slot->name, sizeof slot->name);
+  name[sizeof slot->name] = 0;
+  return true;
+}
+
+void
+thread_renamed(void)
+{
+  struct slot *slot = slot_of((pid_t)RAW(SYS_gettid));
+
+  if (slot)
+    RAW(SYS_prctl, PR_GET_NAME, slot->name, 0, 0, 0);
+}
+
+FH_EXPORT int
+pthread_setname_np(pthread_t thread, const char *name)
+{
+  fh_real_resolve();
+  int error = fh_real.pthread_setname_np(thread, name);
+  struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+
+  for (size_t i = 0; !error && base && i < used; i++) {
+    if (atomic_load_explicit(&tids[i], memory_order_acquire) > 0 && base[i].thread == thread)
+      strncpy(base[i].name, name, sizeof base[i].name);
+  }
+  return error;
+}
+
 static void *
 thread_main(void *argument)
 {
   struct slot *slot = argument;
   size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
 
+  slot->thread = pthread_self();
+  RAW(SYS_prctl, PR_GET_NAME, slot->name, 0, 0, 0);
   // A negative tid keeps the slot ours until it is known.
   atomic_store_explicit(&tids[i], (pid_t)RAW(SYS_gettid), memory_order_release);
   pthread_setspecific(ending, (void *)(i + 1));
@@ -131,13 +184,9 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
 const struct origin *
 thread_origin(pid_t tid)
 {
-  struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+  const struct slot *slot = slot_of(tid);
 
-  for (size_t i = 0; base && i < used; i++) {
-    if (atomic_load_explicit(&tids[i], memory_order_acquire) == tid)
-      return &base[i].origin;
-  }
-  return NULL;
+  return slot ? &slot->origin : NULL;
 }
 
 int

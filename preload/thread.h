@@ -4,11 +4,12 @@
 
 #include "registers.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { ORIGIN_STACK = 3840 };
+enum { ORIGIN_STACK = 3776 };
 
 struct origin {
   pid_t creator;
@@ -22,6 +23,13 @@ struct origin {
 // entry is reused after that thread has ended: copy what is needed while the thread is known to
 // live.
 const struct origin *thread_origin(pid_t tid);
+
+// The name of a live thread, as it was given by pthread_setname_np() or prctl(), into 17 bytes;
+// false where it is not known.
+bool thread_name(pid_t tid, char *name);
+
+// The calling thread has a new name. From prctl().
+void thread_renamed(void);
 
 // Threads made by pthread_create() in this process that have not begun to end.
 int thread_live(void);

@@ -123,10 +123,9 @@ no_dynamic_info(unw_addr_space_t space, unw_word_t *address, void *argument)
 }
 
 // libunwind reads tables a word at a time: whole pages are kept for the time of a report.
-static struct {
-  uint64_t address;  // of the page; 0: empty
-  unsigned char bytes[4096];
-} pages[32];
+enum { PAGE = 4096, PAGES = 128 };
+static uint64_t page_addresses[PAGES];  // 0: empty
+static unsigned char page_bytes[PAGES][PAGE];
 
 static bool
 read_word(uint64_t address, unw_word_t *value)
@@ -134,16 +133,16 @@ read_word(uint64_t address, unw_word_t *value)
   unsigned char *to = (unsigned char *)value;
 
   for (size_t done = 0; done < sizeof *value;) {
-    uint64_t at = address + done, page = at & ~4095ul;
-    size_t i = page / 4096 % (sizeof pages / sizeof pages[0]);
-    if (pages[i].address != page) {
-      pages[i].address = 0;
-      if (memory_copy(pages[i].bytes, sizeof pages[i].bytes, page) != sizeof pages[i].bytes)
+    uint64_t at = address + done, page = at & ~(PAGE - 1ul);
+    size_t i = page / PAGE % PAGES;
+    if (page_addresses[i] != page) {
+      page_addresses[i] = 0;
+      if (memory_copy(page_bytes[i], PAGE, page) != PAGE)
         return false;
-      pages[i].address = page;
+      page_addresses[i] = page;
     }
-    size_t n = page + 4096 - at < sizeof *value - done ? page + 4096 - at : sizeof *value - done;
-    memcpy(to + done, pages[i].bytes + (at - page), n);
+    size_t n = page + PAGE - at < sizeof *value - done ? page + PAGE - at : sizeof *value - done;
+    memcpy(to + done, page_bytes[i] + (at - page), n);
     done += n;
   }
   return true;
@@ -302,8 +301,7 @@ void
 unwind_begin(const struct modules *current)
 {
   modules = current;
-  for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
-    pages[i].address = 0;
+  memset(page_addresses, 0, sizeof page_addresses);
   if (!library.loaded)
     return;
   inside = true;
