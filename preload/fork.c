@@ -101,11 +101,14 @@ begin(const char *entry)
   call.entry = entry;
   if (guard_filtered() && !guard_allows_report())
     return;
+  // Only handlers of others can stop threads between here and the fork instant.
+  if (foreign_handlers == 0)
+    return;
   call.threads_at_entry = census_count();
   if (call.threads_at_entry < 2)
     return;
   process_options();
-  if (foreign_handlers > 0 && listings < GONE_LISTINGS) {
+  if (listings < GONE_LISTINGS) {
     listings++;
     call.at_entry = map_private(GONE * sizeof *call.at_entry);
     if (call.at_entry)
@@ -148,6 +151,8 @@ on_prepare(void)
   forget_capture();  // of a fork that no handler saw the end of, or that a signal handler is in
   registers_here(&call.registers);
   call.threads = census_count();
+  if (call.threads_at_entry < call.threads)
+    call.threads_at_entry = call.threads;
   call.counted = call.threads > 1;
   if (!call.counted) {
     errno = saved;
@@ -406,7 +411,7 @@ static void
 end(pid_t child)
 {
   int saved = errno, cancel_state;
-  if (!call.threads_at_entry && !call.counted) {
+  if (call.threads_at_entry < 2 && !call.counted) {
     forget();
     return;
   }

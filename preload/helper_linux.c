@@ -68,11 +68,21 @@ set(_Atomic int *word, int value)
   RAW(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
 }
 
+// The stops of traced threads are announced by SIGCHLD.
+static void
+block_all_signals(void)
+{
+  const uint64_t all = ~0ul;
+
+  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
+}
+
 static int
 take_now(void *argument)
 {
   struct helper *h = argument;
 
+  block_all_signals();
   wait_for(&h->go);
   stop_others(h);
   release_others(h);
@@ -120,6 +130,7 @@ take_at_clone(void *argument)
   struct helper *h = argument;
   int status, at_clone = 0;
 
+  block_all_signals();
   wait_for(&h->go);
   if (RAW(SYS_ptrace, PTRACE_SEIZE, h->caller, 0, PTRACE_O_TRACESYSGOOD) < 0 ||
       RAW(SYS_ptrace, PTRACE_INTERRUPT, h->caller, 0, 0) < 0 || !caller_stops(h, &status)) {
@@ -151,11 +162,10 @@ start(struct helper *h, int (*entry)(void *))
   *(void **)(void *)tcb = tcb;
   *(void **)(void *)(tcb + 0x10) = tcb;
   *(uint64_t *)(void *)(tcb + 0x28) = canary;
-  // The helper is born with signals blocked: a handler of the program must not run there. Those
-  // that are ignored by default stay as they are: blocked here, a SIGCHLD would go to another
-  // thread and wake it out of its wait.
-  const uint64_t left = 1u << (SIGCHLD - 1) | 1u << (SIGURG - 1) | 1u << (SIGWINCH - 1);
-  const uint64_t blocked = ~left;
+  // The helper is born with signals blocked: a handler of the program must not run there. All but
+  // SIGCHLD: blocked here, that of a child that ends just now would go to another thread and wake
+  // it out of its wait. The helper, which has no children, blocks it before it can get one.
+  const uint64_t blocked = ~(1ul << (SIGCHLD - 1));
   uint64_t old;
   RAW(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, &old, sizeof old);
   h->task = forkhound_clone_task(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_SETTLS,

@@ -1,5 +1,7 @@
 // Not by itself: 50 threads in ten kinds of waits, a fork, and a stop for gdb to look
 // (test_stacks.py).
+#include "asleep.h"
+
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -59,21 +61,6 @@ waiter(void *number)
   if (n % 10 == 0)
     pthread_mutex_lock(&mutex);
   return dig(n % 7, n % 10) ? number : NULL;
-}
-
-// Every thread sleeps: its voluntary switches are over when its state says S for each of them.
-static void
-until_all_sleep(void)
-{
-  for (int asleep = 0; asleep < 50;) {
-    const struct timespec moment = {0, 10000000};
-    FILE *states = popen("cat /proc/$PPID/task/*/stat | grep -c ') S '", "r");
-    if (!states || fscanf(states, "%d", &asleep) != 1)
-      asleep = 0;
-    if (states)
-      pclose(states);
-    nanosleep(&moment, NULL);
-  }
 }
 
 int

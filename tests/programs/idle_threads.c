@@ -1,5 +1,7 @@
 // truth: forks=1 threads=4 entry=fork capture=ptrace exec=0 exit=7 group=idle_threads
 // functions=in_cond,in_read,in_sleep,fork_here Three idle threads, one fork whose child runs on.
+#include "asleep.h"
+
 #include <pthread.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,5 +66,6 @@ main(void)
     pthread_create(&thread, NULL, starts[i], NULL);
   }
   pthread_barrier_wait(&started);
+  until_all_sleep();
   return fork_here() == 7 ? 0 : 1;
 }

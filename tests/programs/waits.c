@@ -1,5 +1,7 @@
 // truth: forks=5 threads=10 entry=fork sites=5
 // No wait of another thread may end because of a fork: exit status 1 if one did.
+#include "asleep.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -93,6 +95,7 @@ main(void)
   for (int i = 0; i < WAITS; i++)
     pthread_create(&thread, NULL, waits[i], NULL);
   pthread_barrier_wait(&started);
+  until_all_sleep();
   for (int i = 0; i < 5; i++)
     fork_at_depth(i);
   int result = ended > 0;
