@@ -2,6 +2,7 @@
 
 #include "descriptor.h"
 #include "interpose.h"
+#include "memory.h"
 #include "raw_syscall.h"
 #include "task.h"
 #include "thread.h"
@@ -13,7 +14,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -32,10 +32,8 @@ remember(const struct sock_fprog *program)
     return;
   int n = atomic_load(&filter_count);
   size_t size = program->len * sizeof *program->filter;
-  void *copy = n < FILTERS
-                   ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-                   : MAP_FAILED;
-  if (copy == MAP_FAILED) {
+  void *copy = n < FILTERS ? memory_map(size) : NULL;
+  if (!copy) {
     atomic_store(&unreadable, true);
     return;
   }

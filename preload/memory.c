@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 static long
@@ -63,4 +64,13 @@ memory_copy_private(void *to, size_t length, uint64_t address)
     done += n;
   }
   return done;
+}
+
+void *
+memory_map(size_t size)
+{
+  void *memory =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  return memory == MAP_FAILED ? NULL : memory;
 }

@@ -12,3 +12,6 @@ size_t memory_copy(void *to, size_t length, uint64_t address);
 // The same, faster, for memory that no other thread unmaps meanwhile: the caller's own stack, or
 // any in a process with one thread.
 size_t memory_copy_private(void *to, size_t length, uint64_t address);
+
+// Private memory that costs only what is touched of it, or NULL. Free with munmap().
+void *memory_map(size_t size);

@@ -56,8 +56,8 @@ find_build_id(struct module *m, const struct first_page *page, uint64_t address,
 static bool
 read_headers(struct module *m, struct first_page *page, uint64_t start)
 {
-  Elf64_Ehdr header;
-  Elf64_Phdr segments[SEGMENTS];
+  Elf64_Ehdr header = {.e_phnum = 0};
+  Elf64_Phdr segments[SEGMENTS] = {{.p_type = PT_NULL}};
 
   page->address = start;
   page->length = memory_copy(page->bytes, sizeof page->bytes, start);
@@ -137,12 +137,10 @@ struct modules *
 modules_read(void)
 {
   size_t mapped = sizeof(struct modules) + sizeof(struct first_page) + MAPS_BYTES;
-  void *memory = mmap(NULL, mapped, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  struct modules *modules = memory_map(mapped);
 
-  if (memory == MAP_FAILED)
+  if (!modules)
     return NULL;
-  struct modules *modules = memory;
   struct module candidate = {.path = NULL};
   struct first_page *page = (struct first_page *)(modules + 1);
   char *text = (char *)(page + 1);

@@ -55,10 +55,9 @@ before_first_thread(void)
   guard_look();
   (void)unwind_load();
   fork_late_start();
-  void *memory = mmap(NULL, SLOTS * sizeof(struct slot), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *memory = memory_map(SLOTS * sizeof(struct slot));
 
-  if (memory == MAP_FAILED)
+  if (!memory)
     return;
   if (pthread_key_create(&ending, on_end) != 0) {
     munmap(memory, SLOTS * sizeof(struct slot));

@@ -88,7 +88,7 @@ find_proc_info(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int
                void *argument)
 {
   const struct module *m = modules_find(modules, ip);
-  struct eh_frame_hdr header;
+  struct eh_frame_hdr header = {.version = 0};
 
   if (!m || !m->eh_frame_hdr ||
       memory_copy(&header, sizeof header, m->eh_frame_hdr) != sizeof header ||

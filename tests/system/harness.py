@@ -70,10 +70,11 @@ def driven(command, *options, **how):
 
 
 def build_program(name, *flags):
-    """The program built by gcc, rebuilt when its source is newer."""
+    """The program built by gcc, rebuilt when its source or a header is newer."""
     source = PROGRAMS / f"{name}.c"
     target = BUILD / "programs" / "-".join([name, *(f.strip("-=") for f in flags)])
-    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+    newest = max(path.stat().st_mtime for path in (source, *PROGRAMS.glob("*.h")))
+    if not target.exists() or target.stat().st_mtime < newest:
         target.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["gcc", "-O1", "-g", "-D_GNU_SOURCE", "-pthread", *flags, "-o", str(target),
                         str(source), "-lutil"], check=True)

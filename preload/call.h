@@ -1,0 +1,36 @@
+// One fork of the calling thread, from the entry of the call to the report after it.
+#pragma once
+
+#include "process.h"
+#include "registers.h"
+#include "site.h"
+#include "snapshot.h"
+#include "story.h"
+
+struct call {
+  const char *entry;  // NULL outside a wrapper
+  int threads_at_entry, threads;
+  bool counted;  // the prepare handler saw several threads
+  bool telling;  // a signal handler that forks now interrupts our report: hands off
+  struct registers registers;
+  struct site *site;
+  struct snapshot *snapshot;
+  struct outcome *outcome;
+  size_t outcome_size;
+  unsigned char *own_stack;  // copy of the caller's, from its stack pointer upward
+  size_t own_stack_length;
+  struct gone *at_entry;
+  int at_entry_count;
+  char id[32];
+};
+
+extern __thread struct call call;
+
+enum { CALL_STACK = 64 * 1024 };  // bytes of own_stack
+
+// A new id for it.
+void call_number(void);
+
+// Unmaps what was captured; call_forget() makes all of it as new.
+void call_forget_capture(void);
+void call_forget(void);

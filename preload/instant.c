@@ -1,0 +1,175 @@
+#include "instant.h"
+
+#include "call.h"
+#include "census.h"
+#include "descriptor.h"
+#include "futex.h"
+#include "guard.h"
+#include "memory.h"
+#include "spinlock.h"
+#include "task.h"
+#include "tell.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+  COMPARED = 256,      // bytes at a stack pointer that tell whether the thread moved
+  GONE_LISTINGS = 16,  // times that the threads at entry are listed by name
+  WAIT_RELEASE_NS = 200000000,
+  WAIT_CAPTURE_NS = 1000000000,
+};
+
+static _Atomic int foreign_handlers;
+static struct spinlock capturing;
+
+void
+instant_foreign_handlers(void)
+{
+  foreign_handlers++;
+}
+
+// The threads at the entry of the call: those missing at the fork instant were stopped by handlers.
+static void
+list_at_entry(pid_t tid, void *argument)
+{
+  struct call *c = argument;
+
+  if (tid == (pid_t)RAW(SYS_gettid) || c->at_entry_count == GONE)
+    return;
+  struct gone *g = &c->at_entry[c->at_entry_count++];
+  long n = task_read(getpid(), tid, "comm", g->name, sizeof g->name);
+  g->tid = tid;
+  g->name[n > 0 ? n - 1 : 0] = 0;
+}
+
+void
+instant_begin(const char *entry)
+{
+  static _Atomic int listings;
+
+  call.entry = entry;
+  if (guard_filtered() && !guard_allows_report())
+    return;
+  // Only handlers of others can stop threads between here and the fork instant.
+  if (foreign_handlers == 0)
+    return;
+  call.threads_at_entry = census_count();
+  if (call.threads_at_entry < 2)
+    return;
+  process_options();
+  if (listings < GONE_LISTINGS) {
+    listings++;
+    call.at_entry = memory_map(GONE * sizeof *call.at_entry);
+    if (call.at_entry)
+      task_each(getpid(), list_at_entry, &call);
+  }
+}
+
+// The first fork of a site.
+static void
+capture(void)
+{
+  const struct options *options = process_options();
+
+  call.own_stack = memory_map(CALL_STACK);
+  if (call.own_stack)
+    call.own_stack_length =
+        memory_copy_private(call.own_stack, CALL_STACK, call.registers.at[REG_SP]);
+  if (site_full() || options->capture == CAPTURE_OFF || !spinlock_try(&capturing, WAIT_CAPTURE_NS))
+    return;
+  int most = call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
+  call.snapshot = snapshot_take(most, (size_t)options->stack_kb * 1024, options->capture);
+  spinlock_release(&capturing);
+  if (!call.snapshot)
+    return;
+  // The list is of the very instant of the stop.
+  if (!call.snapshot->at_clone && call.snapshot->count < most && call.threads <= most)
+    call.threads = call.snapshot->count + 1;
+  call.outcome_size = sizeof *call.outcome + (size_t)call.snapshot->most;
+  void *shared =
+      mmap(NULL, call.outcome_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  call.outcome = shared == MAP_FAILED ? NULL : shared;
+}
+
+void
+instant_prepare(void)
+{
+  int saved = errno;
+
+  if (process.secure || call.telling || (guard_filtered() && !guard_allows_report()))
+    return;
+  call_forget_capture();  // of a fork that no handler saw the end of, or that a signal handler is
+                          // in
+  registers_here(&call.registers);
+  call.threads = census_count();
+  if (call.threads_at_entry < call.threads)
+    call.threads_at_entry = call.threads;
+  call.counted = call.threads > 1;
+  if (!call.counted) {
+    errno = saved;
+    return;
+  }
+  call_number();
+  call.site = site_match(call.registers.at[REG_SP]);
+  if (!call.site)
+    capture();
+  if (call.threads == 1)
+    call_forget_capture();
+  errno = saved;
+}
+
+// In the child: is each captured stack what this process inherited?
+static void
+compare_stacks(const struct snapshot *s, struct outcome *outcome)
+{
+  for (int i = 0; i < s->count; i++) {
+    const struct snapshot_thread *t = &s->threads[i];
+    unsigned char now[COMPARED];
+    uint64_t sp = t->registers.at[REG_SP];
+    size_t skip = sp - t->copy_at;
+    if (t->how != SNAPSHOT_STOPPED || t->copy_length <= skip)
+      continue;
+    size_t length = t->copy_length - skip < COMPARED ? t->copy_length - skip : COMPARED;
+    bool same =
+        memory_copy_private(now, length, sp) == length && memcmp(now, t->copy + skip, length) == 0;
+    outcome->same[i] = same ? 1 : 2;
+  }
+}
+
+// First in the child. Leaks rather than frees: what was mapped stays.
+void
+instant_child(void)
+{
+  int saved = errno;
+
+  // A process that had one thread has nothing to mend, and each write costs the child a page.
+  if (!call.counted && thread_live() == 0 && !process.fork_id[0])
+    return;
+  descriptor_close_inherited();
+  spinlock_init(&capturing);
+  tell_child();
+  thread_forget_others();
+  if (call.counted && !call.telling) {
+    memcpy(process.fork_id, call.id, sizeof process.fork_id);
+    process.forked_at = now_ns(CLOCK_MONOTONIC);
+    process.outcome = call.outcome;
+    if (call.snapshot && call.outcome) {
+      // Our end must not reach the parent while it is traced: SIGCHLD would wake another thread.
+      if (call.snapshot->at_clone)
+        futex_wait_shared(&call.outcome->released, WAIT_RELEASE_NS);
+      compare_stacks(call.snapshot, call.outcome);
+      futex_set(&call.outcome->compared, 1);
+    }
+  } else if (process.outcome) {
+    process.outcome = NULL;  // of the child of the reported fork, which is our parent now
+  }
+  if (process.fork_id[0])
+    process.fork_pid = getpid();
+  if (!call.telling)
+    memset(&call, 0, sizeof call);
+  errno = saved;
+}

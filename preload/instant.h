@@ -1,0 +1,15 @@
+// The fork instant: which threads live and where they are, taken in the last prepare handler; and
+// the first steps of the child. Raw system calls and memory of our own only: no allocation, no
+// locks but one of ours that is waited for with a limit.
+#pragma once
+
+#include <stdbool.h>
+
+// At the entry of a wrapper: lists the threads, if handlers of others may stop some.
+void instant_begin(const char *entry);
+
+// A module has registered fork handlers.
+void instant_foreign_handlers(void);
+
+void instant_prepare(void);
+void instant_child(void);

@@ -1,0 +1,218 @@
+#include "tell.h"
+
+#include "call.h"
+#include "event.h"
+#include "futex.h"
+#include "memory.h"
+#include "output.h"
+#include "report.h"
+#include "spinlock.h"
+#include "task.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  WAIT_EXEC_NS = 50000000,  // without a driver: how long a report waits for the child to exec
+  WAIT_COMPARE_NS = 20000000,
+  WAIT_UNWINDER_NS = 1000000000,
+};
+
+static struct spinlock unwinding;
+
+void
+tell_child(void)
+{
+  // libunwind's own locks may be held for ever here: then this process unwinds no more.
+  spinlock_poison(&unwinding);
+}
+
+struct telling {
+  struct story story;
+  struct arena arena;
+  struct text text;
+  bool wants_event, wants_text;
+};
+
+static void
+fill_gone(struct story *story)
+{
+  struct gone *kept = call.at_entry;
+  int n = 0;
+
+  if (!kept || call.threads_at_entry <= call.threads)
+    return;
+  for (int i = 0; i < call.at_entry_count; i++) {
+    if (!task_alive(getpid(), call.at_entry[i].tid))
+      kept[n++] = call.at_entry[i];
+  }
+  story->gone = kept;
+  story->gone_count = n;
+}
+
+static void
+emit(struct telling *telling)
+{
+  struct text *t = &telling->text;
+
+  if (telling->wants_event) {
+    t->length = 0;
+    event_fork(t, &telling->story);
+    if (t->truncated) {  // better without its threads than cut
+      telling->story.other_count = 0;
+      t->length = 0;
+      t->truncated = false;
+      event_fork(t, &telling->story);
+    }
+    output_event(t);
+  }
+  if (telling->wants_text) {
+    t->length = 0;
+    report_fork(t, &telling->story);
+    output_stderr(t);
+  }
+}
+
+static void
+tell_first(struct telling *telling)
+{
+  struct story *story = &telling->story;
+  struct stack_copy own = {&call.registers, call.own_stack, call.registers.at[REG_SP],
+                           call.own_stack_length};
+  bool known = false;
+
+  struct modules *modules = modules_read();
+  story->modules = modules;
+  story_fill(story, call.snapshot, &own, &telling->arena);
+  struct site *site =
+      site_add(call.registers.at[REG_SP], story->site.frames, story->site.count, story->id, &known);
+  if (site)
+    story->seen = ++site->seen;
+  if (known) {
+    story->same_as = site->first;
+    telling->wants_text = false;
+  }
+  // Our handler's and libc's frames are not the program's: begin at the function it called.
+  for (int i = 0; i < story->site.count && i < 12; i++) {
+    const struct module *m = modules_find(modules, story->site.frames[i].pc);
+    if (m && strncmp(module_name(m), "libforkhound.so", 15) == 0 && i + 1 < story->site.count) {
+      story->site.frames += i + 1;
+      story->site.count -= i + 1;
+      i = -1;
+    }
+  }
+  if (call.snapshot) {
+    if (call.outcome)
+      futex_wait_shared(&call.outcome->compared, WAIT_COMPARE_NS);
+    story_label(story, call.snapshot, call.outcome);
+  }
+  emit(telling);
+  modules_free(modules);
+}
+
+// A fork of a site already told, or one whose threads its own handlers stopped: an event without
+// stacks.
+static void
+tell_again(struct telling *telling)
+{
+  char bytes[2048];
+
+  telling->text = (struct text){.bytes = bytes, .size = sizeof bytes};
+  emit(telling);
+}
+
+// Room for the report or the event of a fork with this many other threads; only what is used costs.
+static size_t
+text_size(int threads)
+{
+  enum { FRAME = 256, MODULE = 512, STACKS = 2 };
+  size_t stack = (size_t)process_options()->max_frames * FRAME;
+
+  return (size_t)(threads + 1) * (STACKS * stack + FRAME) + MODULES * (size_t)MODULE;
+}
+
+static void
+tell(pid_t child)
+{
+  struct telling telling = {.wants_event = output_wants_events()};
+  struct story *story = &telling.story;
+  bool first = !call.site && call.counted;
+
+  memcpy(story->id, call.id, sizeof story->id);
+  story->time_ns = now_ns(CLOCK_REALTIME);
+  story->tid = (pid_t)RAW(SYS_gettid);
+  story->child = child;
+  story->entry = call.entry;
+  story->threads = call.threads;
+  story->threads_at_entry = call.threads_at_entry;
+  story->capture = "none";
+  story->seen = 1;
+  prctl(PR_GET_NAME, story->thread);
+  fill_gone(story);
+  if (call.site) {
+    story->seen = ++call.site->seen;
+    story->same_as = call.site->first;
+  }
+  if (call.snapshot) {
+    story->capture = call.snapshot->stopped ? "ptrace" : "proc";
+    story->why = call.snapshot->why;
+    story->capture_ns = call.snapshot->capture_ns;
+    story->stopped_ns = call.snapshot->stopped_ns;
+  }
+  // A driver decides by itself what to tell, and when.
+  telling.wants_text = first && !process.events[0];
+  if (telling.wants_text && process_options()->verbosity == 0 && call.outcome)
+    telling.wants_text = futex_wait_shared(&call.outcome->ended, WAIT_EXEC_NS) != OUTCOME_EXEC;
+  if (!first) {
+    if (telling.wants_event)
+      tell_again(&telling);
+    return;
+  }
+  size_t arena = story_arena_size(call.snapshot);
+  size_t bytes = text_size(call.snapshot ? call.snapshot->count : 0);
+  unsigned char *memory = memory_map(arena + bytes);
+  if (!memory)
+    return;
+  telling.arena = (struct arena){memory, memory + arena};
+  telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
+  if (spinlock_try(&unwinding, WAIT_UNWINDER_NS)) {
+    tell_first(&telling);
+    spinlock_release(&unwinding);
+  } else {
+    emit(&telling);
+  }
+  munmap(memory, arena + bytes);
+}
+
+// Signals stay as they are: with SIGCHLD blocked here the end of the child would wake another
+// thread, out of a wait of its own. A handler that forks meanwhile is passed through (fork.c).
+void
+tell_end(pid_t child)
+{
+  int saved = errno, cancel_state;
+
+  if (call.threads_at_entry < 2 && !call.counted) {
+    call_forget();
+    return;
+  }
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+  call.telling = true;
+  if (call.snapshot) {
+    snapshot_finish(call.snapshot);
+    if (call.outcome)
+      futex_set(&call.outcome->released, 1);
+  }
+  // Counted, or all its other threads were stopped by handlers.
+  if (!call.counted && call.at_entry)
+    call_number();
+  if (child >= 0 && (call.counted || call.at_entry))
+    tell(child);
+  call_forget();
+  pthread_setcancelstate(cancel_state, NULL);
+  errno = saved;
+}
