@@ -87,7 +87,7 @@ capture(void)
   if (!call.snapshot)
     return;
   // The list is of the very instant of the stop.
-  if (!call.snapshot->at_clone && call.snapshot->count < most && call.threads <= most)
+  if (call.snapshot->listed && call.snapshot->count < most && call.threads <= most)
     call.threads = call.snapshot->count + 1;
   call.outcome_size = sizeof *call.outcome + (size_t)call.snapshot->most;
   void *shared =

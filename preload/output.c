@@ -118,27 +118,39 @@ output_wants_events(void)
   return process.events[0] || process_options()->log_path[0];
 }
 
-void
-output_event(const struct text *t)
+// Of the process and its fork children together one line is enough: children do not warn.
+static void
+warn(const char *what, const char *path, long error)
 {
   static _Atomic bool warned;
+  char bytes[1024];
+  struct text warning = {.bytes = bytes, .size = sizeof bytes};
+
+  if (process.fork_id[0] || atomic_exchange(&warned, true))
+    return;
+  text_add(&warning, "forkhound: cannot append to %s '", what);
+  text_add_escaped(&warning, path);
+  text_add(&warning, "': %s\n", strerrorname_np((int)-error));
+  output_stderr(&warning);
+}
+
+bool
+output_event(const struct text *t)
+{
   const char *pattern = process_options()->log_path;
   int saved = errno;
+  long error = process.events[0] ? append(process.events, t) : 0;
 
-  if (process.events[0])
-    (void)append(process.events, t);
+  // ENOENT: the command has ended, and the program goes on without it.
+  if (error < 0 && error != -ENOENT)
+    warn("the event file", process.events, error);
   if (pattern[0]) {
     char path[600];
     expand_pid(pattern, path, sizeof path);
-    long error = append(path, t);
-    if (error < 0 && !process.fork_id[0] && !atomic_exchange(&warned, true)) {
-      char bytes[1024];
-      struct text warning = {.bytes = bytes, .size = sizeof bytes};
-      text_add(&warning, "forkhound: cannot append to log_path '");
-      text_add_escaped(&warning, path);
-      text_add(&warning, "': %s\n", strerrorname_np((int)-error));
-      output_stderr(&warning);
-    }
+    long log_error = append(path, t);
+    if (log_error < 0)
+      warn("log_path", path, log_error);
   }
   errno = saved;
+  return error == 0;
 }

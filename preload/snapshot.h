@@ -33,6 +33,7 @@ struct snapshot {
   size_t mapped;  // bytes of this mapping
   int count, most;
   bool stopped;     // threads were stopped with ptrace; else only /proc was read
+  bool listed;      // all threads could be listed: `count` is right
   bool at_clone;    // they stop only when the caller clones (exact mode)
   const char *why;  // why not stopped, in words, or NULL
   uint64_t capture_ns, stop_began, stopped_ns;

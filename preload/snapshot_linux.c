@@ -107,7 +107,7 @@ complete_from_proc(struct snapshot *s, pid_t pid, pid_t caller)
   struct listing l = {s, caller, 0};
   int kept = 0;
 
-  task_each(pid, snapshot_list, &l);
+  s->listed = task_each(pid, snapshot_list, &l) >= 0;
   for (int i = 0; i < s->count; i++) {
     struct snapshot_thread *t = &s->threads[i];
     if (t->how == SNAPSHOT_NONE) {
@@ -127,6 +127,8 @@ complete_from_proc(struct snapshot *s, pid_t pid, pid_t caller)
 static void
 complete(struct snapshot *s, const struct helper *h)
 {
+  if (!s->why && task_count(h->pid) < 1)
+    s->why = "the threads cannot be listed";
   if (!s->stopped && !s->why)
     s->why = "ptrace is refused";
   if (task_proc_is_ours())

@@ -2,6 +2,7 @@
 #include "snapshot_linux.h"
 
 #include "raw_syscall.h"
+#include "resume_linux.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -42,6 +43,7 @@ must_not_stop(const struct task_syscall *call)
   case SYS_mq_timedsend:
   case SYS_mq_timedreceive:
   case SYS_io_uring_enter:
+  case SYS_connect:
   case SYS_vfork: return true;
   case SYS_clone: return (a[0] & CLONE_VFORK) != 0;
   case SYS_epoll_wait:
@@ -170,12 +172,16 @@ read_held(struct snapshot *s, pid_t pid, struct snapshot_thread *t, int status)
   t->how = SNAPSHOT_STOPPED;
   from_user(&t->registers, &user);
   snapshot_copy_stack(s, t, pid, user.fs_base);
-  bool event_stop = status >> 16 == PTRACE_EVENT_STOP;
-  if (event_stop && (long)user.orig_rax >= 0 && (long)user.rax == -EINTR &&
-      returns_eintr((long)user.orig_rax)) {
+  if (status >> 16 != PTRACE_EVENT_STOP || (long)user.orig_rax < 0)
+    return;
+  // At the return of a system call that the stop may have cut short.
+  bool changed = (long)user.rax == -EINTR && returns_eintr((long)user.orig_rax);
+  if (changed)
     user.rax = (unsigned long)-ERESTARTNOHAND;
+  else
+    changed = resume_transfer(pid, &user);
+  if (changed)
     RAW(SYS_ptrace, PTRACE_SETREGSET, t->tid, NT_PRSTATUS, &iov);
-  }
 }
 
 void

@@ -69,7 +69,9 @@ emit(struct telling *telling)
       t->truncated = false;
       event_fork(t, &telling->story);
     }
-    output_event(t);
+    // Where the driver cannot be reached (chroot, no rights, no descriptors), stderr may still do.
+    if (!output_event(t) && !telling->story.same_as)
+      telling->wants_text = true;
   }
   if (telling->wants_text) {
     t->length = 0;
@@ -176,8 +178,10 @@ tell(pid_t child)
   size_t arena = story_arena_size(call.snapshot);
   size_t bytes = text_size(call.snapshot ? call.snapshot->count : 0);
   unsigned char *memory = memory_map(arena + bytes);
-  if (!memory)
+  if (!memory) {
+    tell_again(&telling);
     return;
+  }
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
   if (spinlock_try(&unwinding, WAIT_UNWINDER_NS)) {

@@ -52,6 +52,7 @@ on_end(void *value)
 static void
 before_first_thread(void)
 {
+  (void)process_options();
   guard_look();
   (void)unwind_load();
   fork_late_start();
