@@ -17,6 +17,7 @@ free_fork(struct fork_record *fork)
   json_decref(fork->event);
   json_decref(fork->early);
   json_decref(fork->unsafe_calls);
+  json_decref(fork->finding);
   free(fork->exec_path);
   free(fork);
 }
@@ -37,6 +38,7 @@ model_free(struct model *model)
   json_decref(model->fork_index);
   json_decref(model->site_index);
   free(model->forks);
+  free(model->arrived);
   free(model->sites);
   free(model->blind);
   free(model->undecided);
@@ -180,6 +182,8 @@ add_fork(struct model *model, json_t *event)
   if (fork->event)
     return NULL;
   fork->event = json_incref(event);
+  model->arrived = xrealloc(model->arrived, (model->arrived_count + 1) * sizeof *model->arrived);
+  model->arrived[model->arrived_count++] = fork;
   fork->child = get_integer(event, "child");
   fork->time_ns = get_integer(event, "time_ns");
   const char *same_as = get_string(event, "same_as");
@@ -227,6 +231,18 @@ model_add(struct model *model, json_t *event)
 }
 
 struct fork_record *
+model_find(struct model *model, json_t *event)
+{
+  const char *id = get_string(event, "fork");
+  struct fork_record *fork = id ? fork_of(model, id) : NULL;
+  if (!fork || !fork->event)
+    return NULL;
+  json_decref(fork->finding);
+  fork->finding = json_incref(event);
+  return fork;
+}
+
+struct fork_record *
 model_expire(struct model *model, long long now_ns)
 {
   for (size_t i = 0; i < model->undecided_count; i++) {
@@ -263,6 +279,9 @@ model_tally(const struct model *model)
     tally.exec += fork->outcome == OUTCOME_EXEC;
     tally.hazard += fork->outcome == OUTCOME_HAZARD;
     tally.running += fork->outcome == OUTCOME_RUNNING;
+    bool proven = fork->finding && !strcmp(get_string(fork->finding, "event"), "deadlock");
+    tally.deadlock += proven;
+    tally.suspect += fork->finding && !proven;
   }
   for (size_t i = 0; i < model->site_count; i++)
     tally.sites += model->sites[i]->forks > 0;

@@ -29,6 +29,7 @@ struct fork_record {
   json_t *unsafe_calls;
   bool ended, status_known;
   long long status;
+  json_t *finding; /* `deadlock` or `suspect` event; NULL: none */
 };
 
 struct blind_spot {
@@ -38,6 +39,8 @@ struct blind_spot {
 struct model {
   struct fork_record **forks;
   size_t fork_count;
+  struct fork_record **arrived; /* those whose event is here, in its order */
+  size_t arrived_count;
   struct site **sites;
   size_t site_count;
   struct blind_spot *blind;
@@ -54,6 +57,8 @@ void model_free(struct model *model);
 /* Takes an event in (with a reference of its own, where it keeps it). Returns the fork whose
    outcome it decided, or NULL. */
 struct fork_record *model_add(struct model *model, json_t *event);
+/* Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none. */
+struct fork_record *model_find(struct model *model, json_t *event);
 /* Returns a fork whose child has become a hazard because it had not called exec at `now_ns`; NULL:
  * no more. */
 struct fork_record *model_expire(struct model *model, long long now_ns);
@@ -61,7 +66,7 @@ struct fork_record *model_expire(struct model *model, long long now_ns);
 long long model_deadline_ns(const struct model *model);
 
 struct tally {
-  unsigned forks, sites, exec, hazard, running;
+  unsigned forks, sites, exec, hazard, running, suspect, deadlock;
 };
 struct tally model_tally(const struct model *model);
 

@@ -38,6 +38,11 @@ static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [A
                                "never: the least finding that makes\n"
                                "                        the exit status that of --error-exitcode\n"
                                "  --error-exitcode N    that exit status, 1 to 255 (default 66)\n"
+                               "  --on-deadlock ACTION  kill (the default): the stuck child, "
+                               "after its report; stop it, for a debugger;\n"
+                               "                        or only report\n"
+                               "  --stuck-after SECONDS examine a child that has been in one wait "
+                               "for so long (default 1)\n"
                                "  --time-limit SECONDS  end the command and all its descendants "
                                "after SECONDS; 0 (the default): never\n"
                                "  --color WHEN          auto (the default), always or never\n"
@@ -108,13 +113,24 @@ expand_file_name(const char *pattern)
   return result;
 }
 
-enum { OPT_LOG = 256, OPT_REPORT, OPT_FAIL_ON, OPT_ERROR_EXITCODE, OPT_TIME_LIMIT, OPT_COLOR };
+enum {
+  OPT_LOG = 256,
+  OPT_REPORT,
+  OPT_FAIL_ON,
+  OPT_ERROR_EXITCODE,
+  OPT_TIME_LIMIT,
+  OPT_COLOR,
+  OPT_ON_DEADLOCK,
+  OPT_STUCK_AFTER
+};
 
 static const struct option run_options[] = {
     {"log", required_argument, NULL, OPT_LOG},
     {"report", required_argument, NULL, OPT_REPORT},
     {"fail-on", required_argument, NULL, OPT_FAIL_ON},
     {"error-exitcode", required_argument, NULL, OPT_ERROR_EXITCODE},
+    {"on-deadlock", required_argument, NULL, OPT_ON_DEADLOCK},
+    {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
     {"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
     {"color", required_argument, NULL, OPT_COLOR},
     {"quiet", no_argument, NULL, 'q'},
@@ -194,22 +210,34 @@ parse_exitcode(const char *sub, const char *value, struct options *options)
   options->error_exitcode = (int)n;
 }
 
-static void
-parse_time_limit(const char *sub, const char *value, struct options *options)
+static double
+parse_seconds(const char *sub, const char *name, const char *value)
 {
   char *end = NULL;
   double seconds = digits_only(value, "0123456789.") ? strtod(value, &end) : -1;
   if (!(seconds >= 0 && seconds <= 1e9) || !end || *end)
-    die("%s: --time-limit: expected a number of seconds from 0 to 1000000000, got '%s'", sub,
-        value);
-  options->time_limit = seconds;
+    die("%s: %s: expected a number of seconds from 0 to 1000000000, got '%s'", sub, name, value);
+  return seconds;
+}
+
+static void
+parse_on_deadlock(const char *sub, const char *value, struct options *options)
+{
+  if (!strcmp(value, "kill"))
+    options->on_deadlock = DEADLOCK_KILL;
+  else if (!strcmp(value, "report"))
+    options->on_deadlock = DEADLOCK_REPORT;
+  else if (!strcmp(value, "stop"))
+    options->on_deadlock = DEADLOCK_STOP;
+  else
+    die("%s: --on-deadlock: expected kill, report or stop, got '%s'", sub, value);
 }
 
 static void
 parse(int argc, char **argv, struct options *options, const struct option *table)
 {
   const char *sub = argv[0];
-  *options = (struct options){.fail_on = LEVEL_DEADLOCK, .error_exitcode = 66};
+  *options = (struct options){.fail_on = LEVEL_DEADLOCK, .error_exitcode = 66, .stuck_after = 1};
   opterr = 0;
   optind = 1;
   for (;;) {
@@ -226,7 +254,9 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_REPORT: parse_report(sub, optarg, options); break;
     case OPT_FAIL_ON: parse_fail_on(sub, optarg, options); break;
     case OPT_ERROR_EXITCODE: parse_exitcode(sub, optarg, options); break;
-    case OPT_TIME_LIMIT: parse_time_limit(sub, optarg, options); break;
+    case OPT_TIME_LIMIT: options->time_limit = parse_seconds(sub, "--time-limit", optarg); break;
+    case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
+    case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
     case OPT_COLOR: parse_color(sub, optarg, options); break;
     case 'q': options->quiet = true; break;
     case 'v': options->verbose = true; break;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 enum level { LEVEL_NONE, LEVEL_HAZARD, LEVEL_SUSPECT, LEVEL_DEADLOCK, LEVEL_NEVER };
+enum on_deadlock { DEADLOCK_KILL, DEADLOCK_REPORT, DEADLOCK_STOP };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
@@ -17,8 +18,10 @@ struct options {
   enum color color;
   bool quiet, verbose;
   double time_limit; /* seconds; 0: none */
-  char **command;    /* run: COMMAND and its arguments */
-  const char *input; /* report: FILE */
+  enum on_deadlock on_deadlock;
+  double stuck_after; /* seconds */
+  char **command;     /* run: COMMAND and its arguments */
+  const char *input;  /* report: FILE */
 };
 
 /* argv[0] is the subcommand's name. Ends the program with one line and 125 on a bad option; with

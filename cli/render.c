@@ -1,5 +1,6 @@
 #include "render.h"
 #include "json_get.h"
+#include "render_parts.h"
 #include "stack.h"
 #include "text.h"
 
@@ -92,8 +93,8 @@ stopped_by_handler(const json_t *other)
 }
 
 /* "62 libopenblas.so.0, 1 libfoo.so", not escaped; "" if unknown. */
-static char *
-histogram(const json_t *event)
+char *
+render_histogram(const json_t *event)
 {
   json_t *list = get_array(event, "groups"), *others = get_array(event, "others"), *item;
   struct group *groups =
@@ -255,8 +256,8 @@ put_threads(FILE *out, const json_t *threads)
   stack_print(out, created_by, 6);
 }
 
-static void
-put_other_threads(FILE *out, const json_t *event)
+void
+render_other_threads(FILE *out, const json_t *event)
 {
   json_t *merged = json_object(), *other;
   size_t i;
@@ -294,8 +295,8 @@ put_strings(FILE *out, const char *label, const json_t *strings)
   }
 }
 
-static void
-put_advice(FILE *out, const char *exe)
+void
+render_advice(FILE *out, const char *exe)
 {
   const char *name = base_name(exe);
   if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
@@ -334,7 +335,7 @@ put_header(FILE *out, const struct style *style, const struct fork_record *fork)
 static void
 put_summary_line(FILE *out, const struct style *style, const struct fork_record *fork)
 {
-  char *place = render_place(fork), *groups = histogram(site_event(fork));
+  char *place = render_place(fork), *groups = render_histogram(site_event(fork));
   char *safe_place = escaped(place), *safe_groups = escaped(groups);
   bool hazard = fork->outcome == OUTCOME_HAZARD;
   fprintf(out,
@@ -363,7 +364,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
     put_escaped(out, id ? id : "?");
     fprintf(out, ", of child %lld.\n", get_integer(event, "child"));
   }
-  char *groups = histogram(event);
+  char *groups = render_histogram(event);
   if (*groups) {
     fputs("  Other threads: ", out);
     put_escaped(out, groups);
@@ -376,12 +377,12 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   fputs("  Forked at:\n", out);
   stack_print(out, get_array(event, "site"), 4);
   put_python(out, json_object_get(event, "python"), 4);
-  put_other_threads(out, event);
+  render_other_threads(out, event);
   put_strings(out, "Note", get_array(event, "notes"));
   if (style->verbose)
     put_strings(out, "Registered fork handlers", get_array(event, "atfork"));
   if (fork->outcome == OUTCOME_HAZARD)
-    put_advice(out, get_string(fork->event, "exe"));
+    render_advice(out, get_string(fork->event, "exe"));
   put_summary_line(out, style, fork);
   fputs(rule, out);
 }
@@ -421,6 +422,10 @@ render_summary(const struct style *style, const struct model *model)
     }
     if (tally.running)
       fprintf(out, "%s %u still running", comma, tally.running);
+    if (tally.deadlock)
+      fprintf(out, "; %u deadlock%s", tally.deadlock, tally.deadlock == 1 ? "" : "s");
+    if (tally.suspect)
+      fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
   } else {
     fputs("forkhound: no multithreaded fork seen", out);
   }

@@ -16,6 +16,8 @@ struct style {
 void render_fork(const struct style *style, const struct fork_record *fork);
 /* The place of the fork: "src/app.c:33 in main", not escaped. The caller frees it. */
 char *render_place(const struct fork_record *fork);
+/* Its finding: a child that is stuck. Finding and events must be symbolized. */
+void render_finding(const struct style *style, const struct fork_record *fork);
 /* The last line: all forks, their outcomes and the blind spots. */
 void render_summary(const struct style *style, const struct model *model);
 

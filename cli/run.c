@@ -3,6 +3,7 @@
 #include "json_get.h"
 #include "rundir.h"
 #include "session.h"
+#include "watch.h"
 #include "tail.h"
 #include "text.h"
 #include "tree.h"
@@ -36,6 +37,8 @@ struct driver {
   int status;                  /* of waitpid() */
   long long limit_ns, kill_ns; /* CLOCK_MONOTONIC; 0: none */
   bool limit_reached;
+  struct watch children;
+  long long next_look_ns; /* CLOCK_MONOTONIC */
   sigset_t old_mask;
   struct sigaction old_child, old_pipe;
 };
@@ -221,6 +224,34 @@ read_events(struct driver *driver)
     die("%s: %m", rundir_events());
 }
 
+/* A child is stuck: reports it, and does what --on-deadlock says. */
+static void
+on_stuck(void *context, const struct fork_record *fork, json_t *event)
+{
+  struct driver *driver = context;
+  bool proven = !strcmp(get_string(event, "event"), "deadlock");
+  pid_t child = (pid_t)fork->child;
+  session_event(&driver->session, event);
+  if (!proven || driver->options->on_deadlock == DEADLOCK_REPORT)
+    return;
+  if (driver->options->on_deadlock == DEADLOCK_KILL) {
+    kill(child, SIGKILL);
+    return;
+  }
+  kill(child, SIGSTOP);
+  message("child %d is stopped: look at it with: gdb -p %d", (int)child, (int)child);
+}
+
+static void
+look_at_children(struct driver *driver)
+{
+  long long now = now_ns(CLOCK_MONOTONIC);
+  if (now < driver->next_look_ns)
+    return;
+  watch_tick(&driver->children, &driver->session.model, now);
+  driver->next_look_ns = now + WATCH_INTERVAL_NS;
+}
+
 static int
 poll_timeout(const struct driver *driver)
 {
@@ -228,6 +259,11 @@ poll_timeout(const struct driver *driver)
   long long deadline = model_deadline_ns(&driver->session.model);
   if (deadline >= 0) {
     long long left = deadline + READING_LAG_NS - now_ns(CLOCK_REALTIME);
+    wait = left < wait ? left : wait;
+  }
+  if (driver->children.count > 0 ||
+      driver->children.next_fork < driver->session.model.arrived_count) {
+    long long left = driver->next_look_ns - now_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
   }
   long long end = driver->kill_ns ? driver->kill_ns : driver->limit_reached ? 0 : driver->limit_ns;
@@ -278,6 +314,7 @@ watch(struct driver *driver)
     handle_signals(driver);
     read_events(driver);
     session_tick(&driver->session, now_ns(CLOCK_REALTIME) - READING_LAG_NS);
+    look_at_children(driver);
     check_limit(driver);
   }
 }
@@ -324,6 +361,7 @@ finish(struct driver *driver)
   if (driver->session.bad_line)
     message("event %zu is not a whole event", driver->session.bad_line);
   session_close(&driver->session, false, status);
+  watch_free(&driver->children);
   return status;
 }
 
@@ -334,6 +372,9 @@ run(const struct options *options)
   char *library = find_library();
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
+  driver.children.stuck_after_ns = (long long)(options->stuck_after * 1e9);
+  driver.children.found = on_stuck;
+  driver.children.context = &driver;
   take_signals(&driver);
   driver.tail.fd = rundir_make();
   driver.changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

@@ -96,6 +96,19 @@ report(struct session *session, struct fork_record *fork)
 }
 
 static void
+report_finding(struct session *session, json_t *event)
+{
+  struct fork_record *fork = model_find(&session->model, event);
+  if (!fork || !session->style.out || session->options->quiet)
+    return;
+  symbolize_event(event);
+  symbolize_event(fork->event);
+  if (fork->site->event)
+    symbolize_event(fork->site->event);
+  render_finding(&session->style, fork);
+}
+
+static void
 say(struct session *session, const char *prefix, const char *text)
 {
   if (!session->style.out || !session->options->verbose || !text)
@@ -120,6 +133,9 @@ session_event(struct session *session, json_t *event)
   struct fork_record *decided = model_add(&session->model, event);
   if (decided)
     report(session, decided);
+  if (!strcmp(get_string(event, "event"), "deadlock") ||
+      !strcmp(get_string(event, "event"), "suspect"))
+    report_finding(session, event);
   json_decref(event);
 }
 
@@ -148,7 +164,11 @@ session_tick(struct session *session, long long now_ns)
 bool
 session_failed(const struct session *session)
 {
-  return session->options->fail_on <= LEVEL_HAZARD && model_tally(&session->model).hazard > 0;
+  struct tally tally = model_tally(&session->model);
+  enum level fail_on = session->options->fail_on;
+  return (tally.hazard > 0 && fail_on <= LEVEL_HAZARD) ||
+         (tally.suspect > 0 && fail_on <= LEVEL_SUSPECT) ||
+         (tally.deadlock > 0 && fail_on <= LEVEL_DEADLOCK);
 }
 
 static void

@@ -25,3 +25,5 @@ if __name__ == "__main__":
         process = multiprocessing.Process(target=child)
         process.start()
         process.join()
+        if process.exitcode != 0:
+            sys.exit(f"a child ended with {process.exitcode}")

@@ -5,7 +5,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from harness import COMMAND, PROGRAMS, bare, build_program, driven, execute
+from harness import COMMAND, bare, build_program, driven, execute
 
 
 def test_own_statuses():
@@ -64,13 +64,6 @@ def test_report_of_a_truncated_log():
         assert "HAZARD" in again.stdout + again.stderr
         assert f"{log}:{len(lines) + 1}:" in again.stderr, again.stderr
     assert execute([COMMAND, "report", "/does/not/exist"]).returncode == 125
-
-
-def test_python_stderr_lock():
-    run = driven(["python3", "-E", PROGRAMS / "stderr_lock.py"], "--time-limit", "8")
-    assert run.status == 124, (run.status, run.err[-2000:])
-    assert "SUMMARY: forkhound: hazard" in run.err, run.err[-2000:]
-    assert any(o["stack"] for e in run.first_forks for o in e["others"])
 
 
 def test_openblas_threads_are_not_accused():

@@ -1,0 +1,110 @@
+#include "live_stack.h"
+#include "text.h"
+
+#include <elfutils/libdwfl.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_FRAMES = 256 };
+
+struct live {
+  Dwfl *dwfl;
+  bool attached;
+};
+
+static char *no_debuginfo_path;
+
+static const Dwfl_Callbacks callbacks = {
+    .find_elf = dwfl_linux_proc_find_elf,
+    .find_debuginfo = dwfl_standard_find_debuginfo,
+    .debuginfo_path = &no_debuginfo_path,
+};
+
+struct live *
+live_open(pid_t pid)
+{
+  struct live *live = xrealloc(NULL, sizeof *live);
+  *live = (struct live){.dwfl = dwfl_begin(&callbacks)};
+  if (!live->dwfl || dwfl_linux_proc_report(live->dwfl, pid) ||
+      dwfl_report_end(live->dwfl, NULL, NULL)) {
+    live_close(live);
+    return NULL;
+  }
+  live->attached = dwfl_linux_proc_attach(live->dwfl, pid, false) == 0;
+  return live;
+}
+
+void
+live_close(struct live *live)
+{
+  if (!live)
+    return;
+  if (live->dwfl)
+    dwfl_end(live->dwfl);
+  free(live);
+}
+
+/* Adds module and offset; the module, or NULL. */
+static Dwfl_Module *
+place(struct live *live, json_t *frame, uint64_t address)
+{
+  Dwfl_Module *module = dwfl_addrmodule(live->dwfl, address);
+  Dwarf_Addr start;
+  const char *path = NULL;
+  if (!module)
+    return NULL;
+  const char *name = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, &path, NULL);
+  if (!path || !*path)
+    path = name;
+  if (!path)
+    return module;
+  char offset[32];
+  snprintf(offset, sizeof offset, "0x%llx", (unsigned long long)(address - start));
+  json_object_set_new(frame, "module", json_string(path));
+  json_object_set_new(frame, "offset", json_string(offset));
+  return module;
+}
+
+struct walk {
+  struct live *live;
+  json_t *stack;
+};
+
+static int
+add_frame(Dwfl_Frame *state, void *argument)
+{
+  struct walk *walk = argument;
+  Dwarf_Addr pc;
+  char text[32];
+  if (!dwfl_frame_pc(state, &pc, NULL) || json_array_size(walk->stack) >= MOST_FRAMES)
+    return DWARF_CB_ABORT;
+  json_t *frame = json_object();
+  snprintf(text, sizeof text, "0x%llx", (unsigned long long)pc);
+  json_object_set_new(frame, "pc", json_string(text));
+  place(walk->live, frame, pc);
+  json_array_append_new(walk->stack, frame);
+  return DWARF_CB_OK;
+}
+
+json_t *
+live_stack(struct live *live, pid_t tid)
+{
+  struct walk walk = {live, json_array()};
+  if (live && live->attached)
+    dwfl_getthread_frames(live->dwfl, tid, add_frame, &walk);
+  return walk.stack;
+}
+
+json_t *
+live_symbol(struct live *live, uint64_t address)
+{
+  json_t *result = json_object();
+  Dwfl_Module *module = live ? place(live, result, address) : NULL;
+  GElf_Off into;
+  GElf_Sym symbol;
+  const char *name =
+      module ? dwfl_module_addrinfo(module, address, &into, &symbol, NULL, NULL, NULL) : NULL;
+  if (name && into < symbol.st_size)
+    json_object_set_new(result, "symbol", json_string(name));
+  return result;
+}

@@ -1,0 +1,20 @@
+/* The stack of a live thread of another process, by libdwfl: the thread stops for some
+ * milliseconds. */
+#ifndef FORKHOUND_LIVE_STACK_H
+#define FORKHOUND_LIVE_STACK_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct live;
+
+/* NULL: not permitted, or gone. */
+struct live *live_open(pid_t pid);
+void live_close(struct live *live);
+/* A stack as events have it, not symbolized yet. An array in any case. */
+json_t *live_stack(struct live *live, pid_t tid);
+/* {"module", "offset", "symbol"} of an address, as far as they are known. */
+json_t *live_symbol(struct live *live, uint64_t address);
+
+#endif

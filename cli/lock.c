@@ -1,0 +1,108 @@
+#include "lock.h"
+#include "json_get.h"
+#include "procfs.h"
+#include "symbolize.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum owner_rule { NO_OWNER, MUTEX, RWLOCK };
+
+/* Innermost function that says what is waited for. */
+static const struct {
+  const char *function, *kind;
+  enum owner_rule rule;
+} kinds[] = {
+    {"pthread_mutex_lock", "pthread_mutex", MUTEX},
+    {"pthread_mutex_clocklock", "pthread_mutex", MUTEX},
+    {"pthread_rwlock_rdlock", "pthread_rwlock", RWLOCK},
+    {"pthread_rwlock_wrlock", "pthread_rwlock", RWLOCK},
+    {"pthread_cond_wait", "condition variable", NO_OWNER},
+    {"pthread_cond_clockwait", "condition variable", NO_OWNER},
+    {"pthread_barrier_wait", "barrier", NO_OWNER},
+    {"pthread_join", "end of a thread", NO_OWNER},
+    {"sem_wait", "semaphore", NO_OWNER},
+    {"new_sem_wait", "semaphore", NO_OWNER},
+    {"cxa_guard_acquire", "guard of a static variable", NO_OWNER},
+    {"lll_lock_wait_private", "internal lock of the C library", NO_OWNER},
+    {"lll_lock_wait", "lock", MUTEX},
+    {"std::__atomic_futex_unsigned_base::_M_futex_wait_until", "std::future or atomic wait",
+     NO_OWNER},
+};
+
+/* Without the decorations of glibc's aliases: __GI___x, ___x, x@VERSION. */
+static bool
+names(const char *function, const char *wanted)
+{
+  if (!strncmp(function, "__GI_", 5))
+    function += 5;
+  function += strspn(function, "_");
+  wanted += strspn(wanted, "_");
+  size_t length = strlen(wanted);
+  return !strncmp(function, wanted, length) &&
+         (!function[length] || function[length] == '@' || function[length] == '(' ||
+          !strcmp(function + length, "64") || !strncmp(function + length, "_slow", 5) ||
+          !strncmp(function + length, "_common", 7) || !strncmp(function + length, "_full", 5));
+}
+
+static int
+kind_of(const json_t *stack)
+{
+  size_t i;
+  json_t *frame, *copy = json_pack("{s:O}", "stack", (json_t *)(uintptr_t)stack);
+  int found = -1;
+  symbolize_event(copy);
+  json_array_foreach(get_array(copy, "stack"), i, frame)
+  {
+    const char *function = get_string(frame, "function");
+    for (size_t k = 0; function && found < 0 && k < sizeof kinds / sizeof *kinds; k++)
+      if (names(function, kinds[k].function))
+        found = (int)k;
+    /* A lock's slow path is told by its caller, if that says more. */
+    if (found >= 0 && strcmp(kinds[found].kind, "lock") != 0)
+      break;
+    if (found >= 0 && i < 4)
+      found = -1;
+  }
+  json_decref(copy);
+  return found;
+}
+
+/* glibc, x86-64: struct __pthread_mutex_s has the lock word first and __owner at 8; struct
+   __pthread_rwlock_arch_t waits on __wrphase_futex (8) or __writers_futex (12) and has __cur_writer
+   at 24 (sysdeps/x86/nptl/bits/struct_mutex.h, struct_rwlock.h). */
+static pid_t
+owner_of(pid_t pid, uint64_t word, enum owner_rule rule)
+{
+  int32_t after[5];
+  if (rule == NO_OWNER || !procfs_memory(pid, word, after, sizeof after))
+    return 0;
+  if (rule == MUTEX)
+    return after[2] > 0 ? after[2] : 0;
+  for (int offset = 3; offset <= 4; offset++)
+    if (after[offset] > 0 && after[offset] <= 4194304) /* PID_MAX_LIMIT */
+      return after[offset];
+  return 0;
+}
+
+struct lock
+lock_at(pid_t pid, uint64_t word, const json_t *stack)
+{
+  int kind = kind_of(stack);
+  if (kind < 0)
+    return (struct lock){"futex", 0};
+  return (struct lock){kinds[kind].kind, owner_of(pid, word, kinds[kind].rule)};
+}
+
+int
+lock_owner_lives(pid_t pid, pid_t owner)
+{
+  pid_t *tids;
+  size_t count = procfs_tasks(pid, &tids);
+  int lives = 0;
+  for (size_t i = 0; i < count; i++)
+    lives |= tids[i] == owner;
+  free(tids);
+  return lives;
+}

@@ -1,0 +1,134 @@
+#include "procfs.h"
+#include "text.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+char *
+procfs_read(pid_t pid, pid_t tid, const char *name)
+{
+  char path[128];
+  if (tid)
+    snprintf(path, sizeof path, "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
+  else
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return NULL;
+  size_t used = 0, size = 1024;
+  char *text = xrealloc(NULL, size);
+  ssize_t n;
+  while ((n = read(fd, text + used, size - used - 1)) > 0) {
+    used += (size_t)n;
+    if (size - used < 512)
+      text = xrealloc(text, size *= 2);
+  }
+  close(fd);
+  if (n < 0) {
+    free(text);
+    return NULL;
+  }
+  text[used] = 0;
+  return text;
+}
+
+unsigned long long
+procfs_status(pid_t pid, pid_t tid, const char *name, int base)
+{
+  char *text = procfs_read(pid, tid, "status");
+  size_t length = strlen(name);
+  unsigned long long value = 0;
+  for (const char *line = text; line; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (!strncmp(line, name, length) && line[length] == ':') {
+      value = strtoull(line + length + 1, NULL, base);
+      break;
+    }
+  }
+  free(text);
+  return value;
+}
+
+bool
+procfs_stat(pid_t pid, char *state, unsigned long long *start)
+{
+  char *text = procfs_read(pid, 0, "stat");
+  const char *after = text ? strrchr(text, ')') : NULL;
+  bool found = after && sscanf(after + 1,
+                               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+                               "%*d %*d %*d %llu",
+                               state, start) == 2;
+  free(text);
+  return found;
+}
+
+/* The numbers among the names in a directory. */
+static size_t
+list_numbers(const char *path, pid_t **list)
+{
+  size_t count = 0;
+  *list = NULL;
+  DIR *directory = opendir(path);
+  struct dirent *entry;
+  while (directory && (entry = readdir(directory))) {
+    pid_t number = (pid_t)strtol(entry->d_name, NULL, 10);
+    if (number <= 0)
+      continue;
+    *list = xrealloc(*list, (count + 1) * sizeof **list);
+    (*list)[count++] = number;
+  }
+  if (directory)
+    closedir(directory);
+  return count;
+}
+
+size_t
+procfs_tasks(pid_t pid, pid_t **tids)
+{
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+  return list_numbers(path, tids);
+}
+
+size_t
+procfs_processes(pid_t **pids)
+{
+  return list_numbers("/proc", pids);
+}
+
+bool
+procfs_mapping(pid_t pid, uint64_t address, struct mapping *mapping)
+{
+  char *text = procfs_read(pid, 0, "maps");
+  bool found = false;
+  for (const char *line = text; line && *line && !found;) {
+    unsigned long start, end, offset;
+    char permissions[5];
+    mapping->path[0] = 0;
+    int fields = sscanf(line, "%lx-%lx %4s %lx %*s %*u%*[ ]%255[^\n]", &start, &end, permissions,
+                        &offset, mapping->path);
+    if (fields >= 4 && address >= start && address < end) {
+      mapping->start = start;
+      mapping->end = end;
+      mapping->offset = offset;
+      mapping->shared = permissions[3] == 's';
+      found = true;
+    }
+    line = strchr(line, '\n');
+    line += line != NULL;
+  }
+  free(text);
+  return found;
+}
+
+bool
+procfs_memory(pid_t pid, uint64_t address, void *to, size_t length)
+{
+  struct iovec local = {to, length}, remote = {(void *)(uintptr_t)address, length};
+  return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)length;
+}

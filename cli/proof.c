@@ -1,0 +1,153 @@
+#include "proof.h"
+#include "json_get.h"
+#include "live_stack.h"
+#include "lock.h"
+#include "procfs.h"
+#include "symbolize.h"
+#include "text.h"
+
+#include <linux/futex.h>
+#include <linux/kcmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void
+say(json_t *proof, char *sentence)
+{
+  json_array_append_new(proof, json_string(sentence));
+  free(sentence);
+}
+
+/* Shared memory may be written by others, unless the lock is a private one in it. */
+static bool
+private_word(pid_t pid, const struct task_wait *task)
+{
+  struct mapping mapping;
+  if (task->operation & FUTEX_PRIVATE_FLAG)
+    return true;
+  return procfs_mapping(pid, task->address, &mapping) && !mapping.shared;
+}
+
+/* A process that shares the address space could wake it: one made by vfork() or clone(CLONE_VM). */
+static bool
+shares_memory(pid_t pid)
+{
+  pid_t *pids;
+  bool found = false;
+  size_t count = procfs_processes(&pids);
+  for (size_t i = 0; i < count && !found; i++)
+    found = pids[i] != pid && syscall(SYS_kcmp, pid, pids[i], KCMP_VM, 0, 0) == 0;
+  free(pids);
+  return found;
+}
+
+/* The first signal whose handler could end the wait, or 0. */
+static int
+waking_signal(pid_t pid, bool owned)
+{
+  unsigned long long caught = procfs_status(pid, 0, "SigCgt", 16);
+  static const int timers[] = {SIGALRM, SIGVTALRM, SIGPROF};
+  static const int harmless[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP,
+                                 SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,  SIGFPE,   SIGILL,
+                                 SIGABRT, SIGTRAP, SIGSYS,  32,      33 /* libc's own */};
+  for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
+    if (caught & 1ull << (timers[i] - 1))
+      return timers[i];
+  if (owned)
+    return 0;
+  for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+    caught &= ~(1ull << (harmless[i] - 1));
+  for (int number = 1; number <= 64; number++)
+    if (caught & 1ull << (number - 1))
+      return number;
+  return 0;
+}
+
+static json_t *
+other_thread(const struct fork_record *fork, pid_t tid)
+{
+  size_t i;
+  json_t *other;
+  json_array_foreach(get_array(fork->event, "others"), i, other)
+  {
+    if (get_integer(other, "tid") == tid)
+      return other;
+  }
+  return NULL;
+}
+
+static json_t *
+make_event(const char *kind, const struct fork_record *fork, json_t *lock, json_t *stack,
+           json_t *proof, long long waited_ms)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  json_t *event = json_pack(
+      "{s:i, s:s, s:I, s:I, s:O?, s:O?, s:o, s:o, s:I, s:o}", "v", 1, "event", kind, "time_ns",
+      (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "pid", (json_int_t)fork->child, "exe",
+      json_object_get(fork->event, "exe"), "fork", json_object_get(fork->event, "id"), "lock", lock,
+      "stack", stack, "waited_ms", (json_int_t)waited_ms, "proof", proof);
+  return event;
+}
+
+json_t *
+prove(const struct fork_record *fork, const struct wait_state *state, long long waited_ms)
+{
+  pid_t pid = (pid_t)fork->child;
+  const struct task_wait *task = &state->tasks[0];
+  for (size_t i = 0; i < state->count; i++)
+    if (!private_word(pid, &state->tasks[i]))
+      return NULL;
+  if (shares_memory(pid))
+    return NULL;
+
+  struct live *live = live_open(pid);
+  json_t *stack = live_stack(live, task->tid), *proof = json_array();
+  struct lock lock = lock_at(pid, task->address, stack);
+  json_t *described = live_symbol(live, task->address);
+  live_close(live);
+  bool owner_is_gone = lock.owner && !lock_owner_lives(pid, lock.owner);
+  if (lock.owner && !owner_is_gone)
+    lock.owner = 0;
+  int signal = waking_signal(pid, owner_is_gone);
+
+  say(proof,
+      state->count == 1
+          ? xstrdup("the process has one task, and it sleeps in a futex wait without a timeout")
+          : xasprintf("all %zu tasks sleep in futex waits without a timeout", state->count));
+  say(proof, xasprintf("it has been in the same wait, uninterrupted, for %lld ms", waited_ms));
+  say(proof,
+      xstrdup("the word it waits on lies in memory that no other process can write, and no other "
+              "process shares its address space"));
+  if (owner_is_gone)
+    say(proof,
+        xasprintf("the lock's owner, thread %d, is not a thread of this process: it was left "
+                  "behind by the fork",
+                  (int)lock.owner));
+  else
+    say(proof,
+        xstrdup("only a thread of this process could end the wait, and none is left to do it"));
+  if (signal)
+    say(proof, xasprintf("but it handles signal %d (SIG%s), whose handler could still end the wait",
+                         signal, sigabbrev_np(signal) ? sigabbrev_np(signal) : "?"));
+  else
+    say(proof, xstrdup("no signal handler is installed that could end it"));
+
+  char address[32];
+  snprintf(address, sizeof address, "0x%llx", (unsigned long long)task->address);
+  json_object_set_new(described, "address", json_string(address));
+  json_object_set_new(described, "kind", json_string(lock.kind));
+  if (owner_is_gone)
+    json_object_set_new(described, "owner_tid", json_integer(lock.owner));
+  json_t *event =
+      make_event(signal ? "suspect" : "deadlock", fork, described, stack, proof, waited_ms);
+  json_t *owner = owner_is_gone ? other_thread(fork, lock.owner) : NULL;
+  if (owner)
+    json_object_set(event, "owner", owner);
+  symbolize_event(event);
+  return event;
+}

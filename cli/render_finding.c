@@ -1,0 +1,154 @@
+#include "json_get.h"
+#include "render.h"
+#include "render_parts.h"
+#include "stack.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The thread that owned the lock, as the fork's event has it, or the first event of its site. */
+static const json_t *
+owner_thread(const struct fork_record *fork, long long tid, bool *earlier)
+{
+  const json_t *events[] = {fork->event, fork->site->event};
+  for (size_t e = 0; e < 2; e++) {
+    size_t i;
+    json_t *other;
+    json_array_foreach(get_array(events[e], "others"), i, other)
+    {
+      if (get_integer(other, "tid") == tid) {
+        *earlier = events[e] != fork->event;
+        return other;
+      }
+    }
+  }
+  return NULL;
+}
+
+static char *
+lock_name(const json_t *lock)
+{
+  const char *kind = get_string(lock, "kind"), *symbol = get_string(lock, "symbol");
+  const char *module = get_string(lock, "module"), *offset = get_string(lock, "offset");
+  char *where = module ? xasprintf(" (%s+%s)", base_name(module), offset ? offset : "?")
+                       : xstrdup(" (not in a module: heap or stack)");
+  char *name = xasprintf("%s %s%s%s%s%s", kind ? kind : "futex", get_string(lock, "address"),
+                         symbol ? " `" : "", symbol ? symbol : "", symbol ? "`" : "", where);
+  free(where);
+  return name;
+}
+
+static void
+put_header(FILE *out, const struct style *style, const struct fork_record *fork, bool proven)
+{
+  const json_t *lock = json_object_get(fork->finding, "lock");
+  long long owner = get_integer(lock, "owner_tid");
+  char *exe = escaped(base_name(get_string(fork->event, "exe")));
+  fprintf(out, "%sforkhound: %s: child %lld (%s) of %lld %s ", style->color ? "\033[1;31m" : "",
+          proven ? "DEADLOCK" : "SUSPECT", fork->child, exe, get_integer(fork->event, "pid"),
+          proven ? "waits forever" : "may wait forever");
+  if (owner)
+    fprintf(out, "for a lock that thread %lld held at the fork", owner);
+  else
+    fputs("for what only a thread could do that the fork left behind", out);
+  fprintf(out, "%s\n", style->color ? "\033[0m" : "");
+  free(exe);
+}
+
+static void
+put_owner(FILE *out, const struct fork_record *fork)
+{
+  long long tid = get_integer(json_object_get(fork->finding, "lock"), "owner_tid");
+  bool earlier = false;
+  const json_t *owner = tid ? owner_thread(fork, tid, &earlier) : NULL;
+  if (!tid) {
+    fputs("  This kind of lock does not record who holds it.\n", out);
+    return;
+  }
+  if (!owner) {
+    fprintf(out, "  Thread %lld held the lock; its stack at the fork was not taken.\n", tid);
+    return;
+  }
+  char *name = escaped(get_string(owner, "thread"));
+  fprintf(out, "  Thread %lld \"%s\" held the lock; at %s it was at:\n", tid, name,
+          earlier ? "the first fork from this place" : "the fork");
+  free(name);
+  stack_print(out, get_array(owner, "stack"), 4);
+  if (json_array_size(get_array(owner, "created_by"))) {
+    fprintf(out, "    created by thread %lld at:\n", get_integer(owner, "creator_tid"));
+    stack_print(out, get_array(owner, "created_by"), 6);
+  }
+}
+
+static void
+put_proof(FILE *out, const json_t *proof)
+{
+  size_t i;
+  json_t *sentence;
+  fputs("  Proof: ", out);
+  json_array_foreach((json_t *)proof, i, sentence)
+  {
+    fputs(i ? ";\n    " : "", out);
+    put_escaped(out, json_string_value(sentence));
+  }
+  fputs(".\n", out);
+}
+
+static void
+put_finding(FILE *out, const struct style *style, const struct fork_record *fork)
+{
+  static const char rule[] = "==================\n";
+  const json_t *finding = fork->finding;
+  const json_t *site = fork->site->event ? fork->site->event : fork->event;
+  bool proven = !strcmp(get_string(finding, "event"), "deadlock");
+  char *lock = lock_name(json_object_get(finding, "lock")), *safe_lock = escaped(lock);
+  char *waits = stack_place(get_array(finding, "stack")), *forked = render_place(fork);
+  char *safe_waits = escaped(waits), *safe_forked = escaped(forked);
+
+  fputs(rule, out);
+  put_header(out, style, fork, proven);
+  fprintf(out, "  %s\n\n  Child %lld now:\n", safe_lock, fork->child);
+  stack_print(out, get_array(finding, "stack"), 4);
+  char *thread = escaped(get_string(fork->event, "thread"));
+  fprintf(out, "  It was forked by thread %lld \"%s\" of %lld at:\n",
+          get_integer(fork->event, "tid"), thread, get_integer(fork->event, "pid"));
+  free(thread);
+  stack_print(out, get_array(site, "site"), 4);
+  char *groups = render_histogram(site), *safe_groups = escaped(groups);
+  long long others = get_integer(fork->event, "threads") - 1;
+  fprintf(out, "  %lld other thread%s alive at the fork: %s\n", others,
+          others == 1 ? " was" : "s were", safe_groups);
+  put_owner(out, fork);
+  if (!get_integer(json_object_get(finding, "lock"), "owner_tid"))
+    render_other_threads(out, site);
+  put_proof(out, get_array(finding, "proof"));
+  render_advice(out, get_string(fork->event, "exe"));
+  fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",
+          style->color ? "\033[1m" : "", proven ? "deadlock" : "suspect", safe_waits, safe_forked,
+          fork->child, get_integer(fork->event, "pid"), style->color ? "\033[0m" : "");
+  fputs(rule, out);
+  free(lock);
+  free(safe_lock);
+  free(waits);
+  free(forked);
+  free(safe_waits);
+  free(safe_forked);
+  free(groups);
+  free(safe_groups);
+}
+
+void
+render_finding(const struct style *style, const struct fork_record *fork)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *buffer = open_memstream(&text, &size);
+  if (!buffer)
+    return;
+  put_finding(buffer, style, fork);
+  if (!fclose(buffer))
+    fwrite(text, 1, size, style->out);
+  free(text);
+  fflush(style->out);
+}

@@ -1,0 +1,15 @@
+/* Parts that the report of a fork and that of a stuck child share. */
+#ifndef FORKHOUND_RENDER_PARTS_H
+#define FORKHOUND_RENDER_PARTS_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* "62 libopenblas.so.0, 1 libfoo.so" of a fork event, not escaped; "" if unknown. The caller frees
+   it. */
+char *render_histogram(const json_t *event);
+/* The other threads of a fork event, those alike as one entry. */
+void render_other_threads(FILE *out, const json_t *event);
+void render_advice(FILE *out, const char *exe);
+
+#endif

@@ -1,0 +1,77 @@
+"""What is proven, what is suspected, and what is neither."""
+
+from harness import PROGRAMS, build_program, driven
+
+KINDS = {
+    "normal": "pthread_mutex", "recursive": "pthread_mutex", "errorcheck": "pthread_mutex",
+    "adaptive": "pthread_mutex", "robust": "pthread_mutex", "pshared": "pthread_mutex",
+    "rwlock_write": "pthread_rwlock", "rwlock_read": "pthread_rwlock",
+    "rwlock_by_reader": "pthread_rwlock", "condition": "condition variable", "barrier": "barrier",
+    "semaphore": "semaphore", "futex": "futex",
+}
+OWNED = {"normal", "recursive", "errorcheck", "adaptive", "robust", "pshared", "rwlock_write",
+         "rwlock_read"}
+
+
+def proven(kind):
+    def test():
+        run = driven([build_program("locks"), kind])
+        assert run.status == 66, (run.status, run.err)
+        (finding,) = run.named("deadlock")
+        lock = finding["lock"]
+        assert lock["kind"] == KINDS[kind], lock
+        assert lock.get("symbol") == "private_locks", lock
+        (first,) = run.first_forks
+        if kind in OWNED:
+            assert lock["owner_tid"] == first["others"][0]["tid"], lock
+            assert finding["owner"]["tid"] == lock["owner_tid"]
+            assert "held at the fork" in run.err, run.err
+        else:
+            assert "owner_tid" not in lock, lock
+        assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding["stack"]
+        assert run.err.count("forkhound: DEADLOCK: ") == 1, run.err
+        assert "SUMMARY: forkhound: deadlock at " in run.err and "locks.c:" in run.err, run.err
+    return test
+
+
+def not_proven(kind, ending=None, finding=None, limit="4"):
+    def test():
+        command = [build_program("locks"), kind] + ([ending] if ending else [])
+        run = driven(command, "--time-limit", limit)
+        assert not run.named("deadlock"), run.named("deadlock")
+        assert [e["event"] for e in run.events if e["event"] in ("suspect", "deadlock")] == (
+            [finding] if finding else []), run.err
+        assert run.status == (0 if ending else 124), (run.status, run.err)
+    return test
+
+
+def generated():
+    tests = {f"test_proven_{kind}": proven(kind) for kind in KINDS}
+    tests.update({
+        "test_shared_mutex_that_is_released": not_proven("normal", "shared"),
+        "test_shared_semaphore_that_is_posted": not_proven("semaphore", "shared"),
+        "test_semaphore_posted_by_a_handler": not_proven("semaphore", "handler", "suspect"),
+        "test_semaphore_posted_by_an_alarm": not_proven("semaphore", "alarm", "suspect"),
+        "test_timed_lock_in_a_loop": not_proven("timed"),
+        "test_pipe": not_proven("pipe"),
+        "test_pause": not_proven("pause"),
+    })
+    return tests
+
+
+def test_actions():
+    program = build_program("locks")
+    run = driven([program], "--on-deadlock", "report", "--time-limit", "4")
+    assert run.status == 124 and len(run.named("deadlock")) == 1, run.err
+    run = driven([program], "--on-deadlock", "stop", "--time-limit", "4")
+    assert "gdb -p" in run.err, run.err
+    run = driven([program], "--fail-on", "never")
+    assert run.status == 128 + 9, (run.status, run.err)
+
+
+def test_python_stderr_lock():
+    run = driven(["sh", "-c", f"exec python3 -E {PROGRAMS}/stderr_lock.py 2>/dev/null"],
+                 "--time-limit", "60")
+    assert run.status == 66, (run.status, run.err[-2000:])
+    (finding,) = run.named("deadlock")
+    assert finding["stack"] and "SUMMARY: forkhound: deadlock" in run.err
