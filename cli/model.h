@@ -16,6 +16,8 @@ struct site {
   unsigned forks, hazards;
   struct fork_record *hazard; /* the first one */
   bool exec_reported;
+  char *finding_place;     /* where the stuck child that was reported waits; NULL: none was */
+  long long finding_child; /* its pid */
 };
 
 struct fork_record {

@@ -68,11 +68,11 @@ waking_signal(pid_t pid, bool owned)
 }
 
 static json_t *
-other_thread(const struct fork_record *fork, pid_t tid)
+other_thread(const json_t *others, pid_t tid)
 {
   size_t i;
   json_t *other;
-  json_array_foreach(get_array(fork->event, "others"), i, other)
+  json_array_foreach((json_t *)others, i, other)
   {
     if (get_integer(other, "tid") == tid)
       return other;
@@ -81,23 +81,21 @@ other_thread(const struct fork_record *fork, pid_t tid)
 }
 
 static json_t *
-make_event(const char *kind, const struct fork_record *fork, json_t *lock, json_t *stack,
+make_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,
            json_t *proof, long long waited_ms)
 {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  json_t *event = json_pack(
-      "{s:i, s:s, s:I, s:I, s:O?, s:O?, s:o, s:o, s:I, s:o}", "v", 1, "event", kind, "time_ns",
-      (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "pid", (json_int_t)fork->child, "exe",
-      json_object_get(fork->event, "exe"), "fork", json_object_get(fork->event, "id"), "lock", lock,
-      "stack", stack, "waited_ms", (json_int_t)waited_ms, "proof", proof);
-  return event;
+  return json_pack("{s:i, s:s, s:I, s:I, s:s*, s:s*, s:o, s:o, s:I, s:o}", "v", 1, "event", kind,
+                   "time_ns", (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "pid",
+                   (json_int_t)suspect->pid, "exe", suspect->exe, "fork", suspect->fork, "lock",
+                   lock, "stack", stack, "waited_ms", (json_int_t)waited_ms, "proof", proof);
 }
 
 json_t *
-prove(const struct fork_record *fork, const struct wait_state *state, long long waited_ms)
+prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms)
 {
-  pid_t pid = (pid_t)fork->child;
+  pid_t pid = suspect->pid;
   const struct task_wait *task = &state->tasks[0];
   for (size_t i = 0; i < state->count; i++)
     if (!private_word(pid, &state->tasks[i]))
@@ -144,8 +142,8 @@ prove(const struct fork_record *fork, const struct wait_state *state, long long 
   if (owner_is_gone)
     json_object_set_new(described, "owner_tid", json_integer(lock.owner));
   json_t *event =
-      make_event(signal ? "suspect" : "deadlock", fork, described, stack, proof, waited_ms);
-  json_t *owner = owner_is_gone ? other_thread(fork, lock.owner) : NULL;
+      make_event(signal ? "suspect" : "deadlock", suspect, described, stack, proof, waited_ms);
+  json_t *owner = owner_is_gone ? other_thread(suspect->others, lock.owner) : NULL;
   if (owner)
     json_object_set(event, "owner", owner);
   symbolize_event(event);

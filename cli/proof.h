@@ -1,14 +1,20 @@
-/* Is a child of a multithreaded fork deadlocked? */
+/* Is a process deadlocked: does it wait for what nobody is left to do? */
 #ifndef FORKHOUND_PROOF_H
 #define FORKHOUND_PROOF_H
 
-#include "model.h"
 #include "wait_state.h"
 
 #include <jansson.h>
 
+struct suspect {
+  pid_t pid;
+  const char *exe;      /* NULL: not known */
+  const char *fork;     /* id of the fork that made it; NULL: not known */
+  const json_t *others; /* the other threads at that fork, as in its event; NULL: not known */
+};
+
 /* Examines a process whose tasks have waited in `state`, all of them, uninterrupted, for waited_ms.
    Returns a `deadlock` or `suspect` event, symbolized, or NULL where the wait can well end. */
-json_t *prove(const struct fork_record *fork, const struct wait_state *state, long long waited_ms);
+json_t *prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms);
 
 #endif

@@ -18,6 +18,9 @@ void render_fork(const struct style *style, const struct fork_record *fork);
 char *render_place(const struct fork_record *fork);
 /* Its finding: a child that is stuck. Finding and events must be symbolized. */
 void render_finding(const struct style *style, const struct fork_record *fork);
+/* One line for another child of the same site that waits at the same place. */
+void render_finding_again(const struct style *style, const struct fork_record *fork,
+                          const char *place);
 /* The last line: all forks, their outcomes and the blind spots. */
 void render_summary(const struct style *style, const struct model *model);
 

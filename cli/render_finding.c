@@ -152,3 +152,15 @@ render_finding(const struct style *style, const struct fork_record *fork)
   free(text);
   fflush(style->out);
 }
+
+void
+render_finding_again(const struct style *style, const struct fork_record *fork, const char *place)
+{
+  bool proven = !strcmp(get_string(fork->finding, "event"), "deadlock");
+  char *safe_place = escaped(place);
+  fprintf(style->out, "forkhound: %s: child %lld of %lld too, at %s, as child %lld above\n",
+          proven ? "DEADLOCK" : "SUSPECT", fork->child, get_integer(fork->event, "pid"), safe_place,
+          fork->site->finding_child);
+  free(safe_place);
+  fflush(style->out);
+}

@@ -1,6 +1,7 @@
 #include "session.h"
 #include "json_get.h"
 #include "render_json.h"
+#include "stack.h"
 #include "symbolize.h"
 #include "text.h"
 
@@ -105,6 +106,16 @@ report_finding(struct session *session, json_t *event)
   symbolize_event(fork->event);
   if (fork->site->event)
     symbolize_event(fork->site->event);
+  char *place = stack_place(get_array(event, "stack"));
+  struct site *site = fork->site;
+  if (site->finding_place && !strcmp(site->finding_place, place)) {
+    render_finding_again(&session->style, fork, place);
+    free(place);
+    return;
+  }
+  free(site->finding_place);
+  site->finding_place = place;
+  site->finding_child = fork->child;
   render_finding(&session->style, fork);
 }
 

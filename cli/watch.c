@@ -1,4 +1,5 @@
 #include "watch.h"
+#include "json_get.h"
 #include "procfs.h"
 #include "proof.h"
 #include "text.h"
@@ -57,7 +58,12 @@ look(struct watch *watch, struct watched *watched, long long now_ns)
   if (watched->told || now_ns - watched->since_ns < watch->stuck_after_ns)
     return;
   watched->told = true;
-  json_t *event = prove(watched->fork, &watched->wait, (now_ns - watched->since_ns) / 1000000);
+  const json_t *event_of_fork = watched->fork->event;
+  struct suspect suspect = {.pid = (pid_t)watched->fork->child,
+                            .exe = get_string(event_of_fork, "exe"),
+                            .fork = get_string(event_of_fork, "id"),
+                            .others = get_array(event_of_fork, "others")};
+  json_t *event = prove(&suspect, &watched->wait, (now_ns - watched->since_ns) / 1000000);
   if (event && watched_lives(watched))
     watch->found(watch->context, watched->fork, event);
   else

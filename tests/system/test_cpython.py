@@ -20,9 +20,9 @@ def one(module):
     def test():
         if "--full" not in sys.argv:
             raise Skip("only with --full")
-        command = ["python3", "-m", "unittest", "-v", f"test.{module}"]
-        if execute(["python3", "-c", f"import test.{module}"]).returncode:
-            raise Skip(f"test.{module} is not installed")
+        command = ["/usr/bin/python3", "-m", "unittest", "-v", f"test.{module}"]
+        if execute(["/usr/bin/python3", "-c", f"import test.{module}"]).returncode:
+            raise Skip(f"test.{module} is not installed (libpython3-testsuite)")
         without = execute(command, env=environment(), limit=10 * LIMIT)
         under = execute([COMMAND, "run", "-q", "--", *command], env=environment(), limit=10 * LIMIT)
         assert under.returncode == without.returncode, under.stderr[-3000:]
