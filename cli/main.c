@@ -1,4 +1,5 @@
 /* forkhound: command dispatch. */
+#include "diagnose.h"
 #include "options.h"
 #include "replay.h"
 #include "run.h"
@@ -39,6 +40,12 @@ main(int argc, char **argv)
     parse_run_options(argc - 1, argv + 1, &options);
     return run(&options);
   }
+  if (!strcmp(name, "diagnose")) {
+    parse_diagnose_options(argc - 1, argv + 1, &options);
+    int status = diagnose(&options);
+    finish_stdout();
+    return status;
+  }
   if (!strcmp(name, "report")) {
     parse_report_options(argc - 1, argv + 1, &options);
     return replay(&options);
@@ -49,10 +56,10 @@ main(int argc, char **argv)
   }
   if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
     if (!print_help(argv[2]))
-      die("help: no such topic '%s': expected run or report", argv[2]);
+      die("help: no such topic '%s': expected run, diagnose or report", argv[2]);
     return finish_stdout();
   }
   if (name[0] == '-')
     die("unknown option '%s' (try 'forkhound --help')", name);
-  die("unknown command '%s': expected run, report or help", name);
+  die("unknown command '%s': expected run, diagnose, report or help", name);
 }

@@ -11,17 +11,33 @@
 
 static const char general_help[] =
     "Usage: forkhound run [OPTION...] [--] COMMAND [ARG...]\n"
+    "       forkhound diagnose [OPTION...] PID...\n"
     "       forkhound report [OPTION...] EVENTS.jsonl\n"
     "       forkhound --help | --version | help TOPIC\n"
     "\n"
     "Find the forks of multithreaded processes, and the children that run on in such a copy.\n"
     "\n"
     "  run            run COMMAND and report its hazardous forks\n"
+    "  diagnose       prove that processes that hang already are deadlocked\n"
     "  report         render the log of an earlier run again\n"
-    "  help TOPIC     the options of a command: run, report\n"
+    "  help TOPIC     the options of a command: run, diagnose, report\n"
     "  -h, --help     print this help\n"
     "  -V, --version  print the version\n"
     "\n";
+
+static const char diagnose_help[] =
+    "Usage: forkhound diagnose [OPTION...] PID...\n"
+    "\n"
+    "Look at processes that run already, and at all below them: is one deadlocked, on which lock, "
+    "and\n"
+    "which thread of its parent owns that? They stop for some milliseconds.\n"
+    "\n"
+    "  --json                print the findings as events, one JSON object a line\n"
+    "  --stuck-after SECONDS how long to watch for a wait that does not end (default 1)\n"
+    "  --error-exitcode N    the exit status when a deadlock is proven, 1 to 255 (default 66)\n"
+    "  -h, --help            print this help\n"
+    "\n"
+    "Exit status: 0 if nothing is deadlocked; 125 if a process could not be examined.\n";
 
 static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [ARG...]\n"
                                "\n"
@@ -85,12 +101,15 @@ print_help(const char *topic)
     fputs(general_help, stdout);
   if (!topic || !strcmp(topic, "run"))
     fputs(run_help, stdout);
+  else if (!strcmp(topic, "diagnose"))
+    fputs(diagnose_help, stdout);
   else if (!strcmp(topic, "report"))
     fputs(report_help, stdout);
   else
     return false;
   if (!topic)
-    fputs("\nSee `forkhound help report` for the options of report.\n", stdout);
+    fputs("\nSee `forkhound help diagnose` and `forkhound help report` for their options.\n",
+          stdout);
   return true;
 }
 
@@ -121,7 +140,8 @@ enum {
   OPT_TIME_LIMIT,
   OPT_COLOR,
   OPT_ON_DEADLOCK,
-  OPT_STUCK_AFTER
+  OPT_STUCK_AFTER,
+  OPT_JSON,
 };
 
 static const struct option run_options[] = {
@@ -135,6 +155,14 @@ static const struct option run_options[] = {
     {"color", required_argument, NULL, OPT_COLOR},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static const struct option diagnose_options[] = {
+    {"json", no_argument, NULL, OPT_JSON},
+    {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
+    {"error-exitcode", required_argument, NULL, OPT_ERROR_EXITCODE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -258,6 +286,7 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
     case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
     case OPT_COLOR: parse_color(sub, optarg, options); break;
+    case OPT_JSON: options->json = true; break;
     case 'q': options->quiet = true; break;
     case 'v': options->verbose = true; break;
     case 'h': print_help(sub); exit(fflush(stdout) ? 125 : 0);
@@ -282,6 +311,15 @@ parse_run_options(int argc, char **argv, struct options *options)
   parse(argc, argv, options, run_options);
   if (optind >= argc)
     die("run: no COMMAND given (try 'forkhound help run')");
+  options->command = argv + optind;
+}
+
+void
+parse_diagnose_options(int argc, char **argv, struct options *options)
+{
+  parse(argc, argv, options, diagnose_options);
+  if (optind >= argc)
+    die("diagnose: no PID given (try 'forkhound help diagnose')");
   options->command = argv + optind;
 }
 

@@ -20,7 +20,7 @@ struct options {
   double time_limit; /* seconds; 0: none */
   enum on_deadlock on_deadlock;
   double stuck_after; /* seconds */
-  char **command;     /* run: COMMAND and its arguments */
+  char **command;     /* run: COMMAND and its arguments; diagnose: the PIDs */
   const char *input;  /* report: FILE */
 };
 
@@ -28,6 +28,7 @@ struct options {
    the help and 0 on
    --help. */
 void parse_run_options(int argc, char **argv, struct options *options);
+void parse_diagnose_options(int argc, char **argv, struct options *options);
 void parse_report_options(int argc, char **argv, struct options *options);
 
 /* The whole help, also of the subcommands: NULL is the general one. False if there is no such

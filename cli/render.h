@@ -22,6 +22,8 @@ void render_finding(const struct style *style, const struct fork_record *fork);
 void render_finding_again(const struct style *style, const struct fork_record *fork,
                           const char *place);
 /* The last line: all forks, their outcomes and the blind spots. */
+/* A `deadlock` or `suspect` event of a process that was not run under forkhound. */
+void render_diagnosis(FILE *out, const json_t *event, long long parent);
 void render_summary(const struct style *style, const struct model *model);
 
 #endif

@@ -164,3 +164,41 @@ render_finding_again(const struct style *style, const struct fork_record *fork, 
   free(safe_place);
   fflush(style->out);
 }
+
+void
+render_diagnosis(FILE *out, const json_t *event, long long parent)
+{
+  bool proven = !strcmp(get_string(event, "event"), "deadlock");
+  const json_t *lock = json_object_get(event, "lock"), *owner = json_object_get(event, "owner");
+  long long pid = get_integer(event, "pid"), tid = get_integer(lock, "owner_tid");
+  char *exe = escaped(base_name(get_string(event, "exe")));
+  char *name = lock_name(lock), *safe_name = escaped(name);
+  char *place = stack_place(get_array(event, "stack")), *safe_place = escaped(place);
+  fprintf(out, "==================\nforkhound: %s: process %lld (%s), child of %lld, %s for %s\n",
+          proven ? "DEADLOCK" : "SUSPECT", pid, exe, parent,
+          proven ? "waits forever" : "may wait forever",
+          tid ? "a lock whose owner it does not have"
+              : "what only a thread it does not have could do");
+  fprintf(out, "  %s\n\n  Process %lld now:\n", safe_name, pid);
+  stack_print(out, get_array(event, "stack"), 4);
+  if (owner) {
+    char *thread = escaped(get_string(owner, "thread"));
+    fprintf(out, "  The owner is thread %lld \"%s\" of its parent %lld, which is now at:\n", tid,
+            thread, parent);
+    stack_print(out, get_array(owner, "stack"), 4);
+    free(thread);
+  } else if (tid) {
+    fprintf(out, "  The owner, thread %lld, is in its parent %lld no more.\n", tid, parent);
+  } else {
+    fputs("  This kind of lock does not record who holds it.\n", out);
+  }
+  put_proof(out, get_array(event, "proof"));
+  render_advice(out, get_string(event, "exe"));
+  fprintf(out, "SUMMARY: forkhound: %s at %s: process %lld\n==================\n",
+          proven ? "deadlock" : "suspect", safe_place, pid);
+  free(exe);
+  free(name);
+  free(safe_name);
+  free(place);
+  free(safe_place);
+}

@@ -1,6 +1,9 @@
 """What is proven, what is suspected, and what is neither."""
 
-from harness import PROGRAMS, build_program, driven
+import json
+import subprocess
+
+from harness import COMMAND, PROGRAMS, build_program, driven, execute
 
 KINDS = {
     "normal": "pthread_mutex", "recursive": "pthread_mutex", "errorcheck": "pthread_mutex",
@@ -75,3 +78,32 @@ def test_python_stderr_lock():
     assert run.status == 66, (run.status, run.err[-2000:])
     (finding,) = run.named("deadlock")
     assert finding["stack"] and "SUMMARY: forkhound: deadlock" in run.err
+
+
+def test_diagnose():
+    """A process that was not started under forkhound."""
+    with subprocess.Popen([str(build_program("locks"))]) as process:
+        for _ in range(20):  # the program may not have forked yet
+            run = execute([COMMAND, "diagnose", process.pid])
+            if run.returncode:
+                break
+        events = execute([COMMAND, "diagnose", "--json", process.pid]).stdout.splitlines()
+        finding = json.loads(events[0])
+        subprocess.run(["kill", "-KILL", str(finding["pid"])], check=True)
+        process.wait()
+    assert run.returncode == 66, run.stderr
+    assert "forkhound: DEADLOCK: " in run.stdout and "holder" in run.stdout, run.stdout
+    assert len(events) == 1 and finding["event"] == "deadlock", events
+    assert finding["owner"]["tid"] == finding["lock"]["owner_tid"]
+    assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding
+
+
+def test_diagnose_says_what_is_wrong():
+    with subprocess.Popen(["sleep", "30"]) as process:
+        run = execute([COMMAND, "diagnose", "--stuck-after", "0.2", process.pid])
+        process.kill()
+    assert run.returncode == 0 and "is not deadlocked" in run.stdout, run.stdout
+    run = execute([COMMAND, "diagnose", "99999999"])
+    assert run.returncode == 125 and run.stderr.count("\n") == 1, run.stderr
+    run = execute([COMMAND, "diagnose", "4194303"])
+    assert run.returncode == 125 and "there is no such process" in run.stderr, run.stderr

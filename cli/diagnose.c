@@ -1,0 +1,230 @@
+#include "diagnose.h"
+#include "json_get.h"
+#include "live_stack.h"
+#include "procfs.h"
+#include "proof.h"
+#include "render.h"
+#include "stack.h"
+#include "symbolize.h"
+#include "text.h"
+#include "wait_state.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct patient {
+  pid_t pid, parent;
+  unsigned long long start;
+  bool named; /* on the command line, not only below one of those */
+  struct wait_state wait;
+};
+
+struct ward {
+  struct patient *list;
+  size_t count;
+  bool unread, proven;
+};
+
+static char *
+name_of(pid_t pid)
+{
+  char *name = procfs_read(pid, 0, "comm");
+  if (name)
+    name[strcspn(name, "\n")] = 0;
+  char *safe = escaped(name);
+  free(name);
+  return safe;
+}
+
+static char *
+exe_of(pid_t pid)
+{
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
+  ssize_t n = readlink(link, path, sizeof path - 1);
+  path[n > 0 ? n : 0] = 0;
+  return xstrdup(path);
+}
+
+static void
+admit(struct ward *ward, pid_t pid, bool named)
+{
+  struct patient patient = {.pid = pid, .named = named};
+  char state;
+  for (size_t i = 0; i < ward->count; i++)
+    if (ward->list[i].pid == pid)
+      return;
+  if (!procfs_stat(pid, &state, &patient.start))
+    return;
+  patient.parent = (pid_t)procfs_status(pid, 0, "PPid", 10);
+  ward->list = xrealloc(ward->list, (ward->count + 1) * sizeof *ward->list);
+  ward->list[ward->count++] = patient;
+}
+
+static void
+admit_named(struct ward *ward, const char *text)
+{
+  char *end;
+  errno = 0;
+  long pid = strtol(text, &end, 10);
+  if (errno || *end || pid <= 0 || pid > 4194304)
+    die("diagnose: expected the pid of a process, got '%s'", text);
+  if (kill((pid_t)pid, 0) && errno == ESRCH) {
+    message("diagnose: %ld: there is no such process", pid);
+    ward->unread = true;
+    return;
+  }
+  admit(ward, (pid_t)pid, true);
+}
+
+/* Everything below the named ones. */
+static void
+admit_descendants(struct ward *ward)
+{
+  pid_t *pids;
+  size_t count = procfs_processes(&pids);
+  for (bool more = true; more;) {
+    size_t before = ward->count;
+    for (size_t i = 0; i < count; i++) {
+      pid_t parent = (pid_t)procfs_status(pids[i], 0, "PPid", 10);
+      for (size_t k = 0; k < before; k++)
+        if (ward->list[k].pid == parent)
+          admit(ward, pids[i], false);
+    }
+    more = ward->count > before;
+  }
+  free(pids);
+}
+
+/* The stack, now, of the thread of the parent that owns the lock. */
+static json_t *
+owner_in_parent(pid_t parent, pid_t tid)
+{
+  pid_t *tids;
+  bool there = false;
+  size_t count = procfs_tasks(parent, &tids);
+  for (size_t i = 0; i < count; i++)
+    there |= tids[i] == tid;
+  free(tids);
+  if (!there)
+    return NULL;
+  struct live *live = live_open(parent);
+  json_t *owner = json_pack("{s:i, s:o}", "tid", (int)tid, "stack", live_stack(live, tid));
+  live_close(live);
+  symbolize_event(owner);
+  json_object_del(owner, "symbolized");
+  char *name = procfs_read(parent, tid, "comm");
+  if (name) {
+    name[strcspn(name, "\n")] = 0;
+    char *safe = escaped(name);
+    json_object_set_new(owner, "thread", json_string(safe));
+    free(safe);
+  }
+  free(name);
+  return owner;
+}
+
+static void
+examine(struct ward *ward, const struct options *options, const struct patient *patient,
+        long long waited_ms)
+{
+  char *exe = exe_of(patient->pid);
+  struct suspect suspect = {.pid = patient->pid, .exe = exe};
+  json_t *event = prove(&suspect, &patient->wait, waited_ms);
+  free(exe);
+  if (!event)
+    return;
+  pid_t tid = (pid_t)get_integer(json_object_get(event, "lock"), "owner_tid");
+  json_t *owner = tid ? owner_in_parent(patient->parent, tid) : NULL;
+  if (owner)
+    json_object_set_new(event, "owner", owner);
+  ward->proven |= !strcmp(get_string(event, "event"), "deadlock");
+  if (options->json) {
+    json_dumpf(event, stdout, JSON_COMPACT);
+    putchar('\n');
+  } else {
+    render_diagnosis(stdout, event, patient->parent);
+  }
+  json_decref(event);
+}
+
+static void
+say_healthy(const struct ward *ward)
+{
+  for (size_t i = 0; i < ward->count; i++) {
+    const struct patient *patient = &ward->list[i];
+    if (!patient->named)
+      continue;
+    pid_t *tids;
+    size_t threads = procfs_tasks(patient->pid, &tids);
+    char *name = name_of(patient->pid);
+    printf("forkhound: %d (%s) is not deadlocked, nor is a process below it: %zu thread%s\n",
+           (int)patient->pid, name, threads, threads == 1 ? "" : "s");
+    struct live *live = live_open(patient->pid);
+    for (size_t k = 0; k < threads; k++) {
+      json_t *holder = json_pack("{s:o}", "stack", live_stack(live, tids[k]));
+      symbolize_event(holder);
+      char *place = stack_place(get_array(holder, "stack")), *safe = escaped(place);
+      printf("  thread %d at %s\n", (int)tids[k], safe);
+      free(place);
+      free(safe);
+      json_decref(holder);
+    }
+    live_close(live);
+    free(name);
+    free(tids);
+  }
+}
+
+/* A process whose waits cannot be read cannot be judged. */
+static void
+check_rights(struct ward *ward, const struct patient *patient)
+{
+  char *text = procfs_read(patient->pid, 0, "syscall");
+  if (!text && patient->named && kill(patient->pid, 0) != ESRCH) {
+    message("diagnose: %d: its system call cannot be read: run as its user or as root, and see "
+            "/proc/sys/kernel/yama/ptrace_scope",
+            (int)patient->pid);
+    ward->unread = true;
+  }
+  free(text);
+}
+
+int
+diagnose(const struct options *options)
+{
+  struct ward ward = {0};
+  bool found = false;
+  for (char **pid = options->command; *pid; pid++)
+    admit_named(&ward, *pid);
+  admit_descendants(&ward);
+  for (size_t i = 0; i < ward.count; i++) {
+    check_rights(&ward, &ward.list[i]);
+    wait_state_read(ward.list[i].pid, &ward.list[i].wait);
+  }
+  struct timespec pause = {
+      (time_t)options->stuck_after,
+      (long)((options->stuck_after - (double)(time_t)options->stuck_after) * 1e9)};
+  nanosleep(&pause, NULL);
+  for (size_t i = 0; i < ward.count; i++) {
+    struct patient *patient = &ward.list[i];
+    struct wait_state now;
+    if (!patient->wait.count || !wait_state_read(patient->pid, &now))
+      continue;
+    if (wait_state_equal(&now, &patient->wait, true)) {
+      examine(&ward, options, patient, (long long)(options->stuck_after * 1000));
+      found = true;
+    }
+    wait_state_free(&now);
+  }
+  if (!ward.proven && !found && !ward.unread && !options->json)
+    say_healthy(&ward);
+  for (size_t i = 0; i < ward.count; i++)
+    wait_state_free(&ward.list[i].wait);
+  free(ward.list);
+  return ward.proven ? options->error_exitcode : ward.unread ? 125 : 0;
+}
