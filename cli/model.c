@@ -278,11 +278,12 @@ model_tally(const struct model *model)
       continue;
     tally.forks++;
     tally.exec += fork->outcome == OUTCOME_EXEC;
-    tally.hazard += fork->outcome == OUTCOME_HAZARD;
+    tally.hazard += fork->outcome == OUTCOME_HAZARD && !fork->suppressed;
     tally.running += fork->outcome == OUTCOME_RUNNING;
-    bool proven = fork->finding && !strcmp(get_string(fork->finding, "event"), "deadlock");
+    bool found = fork->finding && !fork->finding_suppressed;
+    bool proven = found && !strcmp(get_string(fork->finding, "event"), "deadlock");
     tally.deadlock += proven;
-    tally.suspect += fork->finding && !proven;
+    tally.suspect += found && !proven;
   }
   for (size_t i = 0; i < model->site_count; i++)
     tally.sites += model->sites[i]->forks > 0;

@@ -31,6 +31,7 @@ struct fork_record {
   json_t *unsafe_calls;
   bool ended, status_known;
   long long status;
+  bool suppressed, finding_suppressed;
   json_t *finding; /* `deadlock` or `suspect` event; NULL: none */
 };
 

@@ -59,6 +59,8 @@ static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [A
                                "                        or only report\n"
                                "  --stuck-after SECONDS examine a child that has been in one wait "
                                "for so long (default 1)\n"
+                               "  --suppressions FILE   leave out findings that fit a line of FILE "
+                               "(see docs/suppressions.md)\n"
                                "  --time-limit SECONDS  end the command and all its descendants "
                                "after SECONDS; 0 (the default): never\n"
                                "  --color WHEN          auto (the default), always or never\n"
@@ -142,9 +144,11 @@ enum {
   OPT_ON_DEADLOCK,
   OPT_STUCK_AFTER,
   OPT_JSON,
+  OPT_SUPPRESSIONS,
 };
 
 static const struct option run_options[] = {
+    {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
     {"log", required_argument, NULL, OPT_LOG},
     {"report", required_argument, NULL, OPT_REPORT},
     {"fail-on", required_argument, NULL, OPT_FAIL_ON},
@@ -168,6 +172,7 @@ static const struct option diagnose_options[] = {
 };
 
 static const struct option report_options[] = {
+    {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
     {"report", required_argument, NULL, OPT_REPORT},
     {"color", required_argument, NULL, OPT_COLOR},
     {"quiet", no_argument, NULL, 'q'},
@@ -262,6 +267,14 @@ parse_on_deadlock(const char *sub, const char *value, struct options *options)
 }
 
 static void
+add_suppressions(struct options *options, const char *path)
+{
+  options->suppressions = xrealloc(options->suppressions, (options->suppressions_count + 1) *
+                                                              sizeof *options->suppressions);
+  options->suppressions[options->suppressions_count++] = path;
+}
+
+static void
 parse(int argc, char **argv, struct options *options, const struct option *table)
 {
   const char *sub = argv[0];
@@ -287,6 +300,7 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
     case OPT_COLOR: parse_color(sub, optarg, options); break;
     case OPT_JSON: options->json = true; break;
+    case OPT_SUPPRESSIONS: add_suppressions(options, optarg); break;
     case 'q': options->quiet = true; break;
     case 'v': options->verbose = true; break;
     case 'h': print_help(sub); exit(fflush(stdout) ? 125 : 0);

@@ -3,6 +3,7 @@
 #define FORKHOUND_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum level { LEVEL_NONE, LEVEL_HAZARD, LEVEL_SUSPECT, LEVEL_DEADLOCK, LEVEL_NEVER };
 enum on_deadlock { DEADLOCK_KILL, DEADLOCK_REPORT, DEADLOCK_STOP };
@@ -19,9 +20,11 @@ struct options {
   bool quiet, verbose;
   double time_limit; /* seconds; 0: none */
   enum on_deadlock on_deadlock;
-  double stuck_after; /* seconds */
-  char **command;     /* run: COMMAND and its arguments; diagnose: the PIDs */
-  const char *input;  /* report: FILE */
+  double stuck_after;        /* seconds */
+  const char **suppressions; /* files, in their order */
+  size_t suppressions_count;
+  char **command;    /* run: COMMAND and its arguments; diagnose: the PIDs */
+  const char *input; /* report: FILE */
 };
 
 /* argv[0] is the subcommand's name. Ends the program with one line and 125 on a bad option; with

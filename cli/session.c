@@ -52,6 +52,8 @@ session_open(struct session *session, const struct options *options, FILE *strea
   }
   if (options->json)
     session->json = open_report(options->json_file, stream);
+  for (size_t i = 0; i < options->suppressions_count; i++)
+    suppressions_read(&session->suppressions, options->suppressions[i]);
 }
 
 static void
@@ -84,6 +86,16 @@ report(struct session *session, struct fork_record *fork)
 {
   struct site *site = fork->site;
   bool hazard = fork->outcome == OUTCOME_HAZARD;
+  if (hazard && session->suppressions.count) {
+    symbolize_event(site->event ? site->event : fork->event);
+    fork->suppressed =
+        suppressed(&session->suppressions, "hazard", site->event ? site->event : fork->event);
+    if (fork->suppressed) {
+      if (site->hazard == fork)
+        site->hazard = NULL; /* the next one that is not is the first */
+      return;
+    }
+  }
   bool first = hazard ? site->hazard == fork : !site->exec_reported;
   if (!first || (!hazard && !session->options->verbose))
     return;
@@ -100,12 +112,18 @@ static void
 report_finding(struct session *session, json_t *event)
 {
   struct fork_record *fork = model_find(&session->model, event);
-  if (!fork || !session->style.out || session->options->quiet)
+  if (!fork)
     return;
+  const char *type = get_string(event, "event");
   symbolize_event(event);
   symbolize_event(fork->event);
   if (fork->site->event)
     symbolize_event(fork->site->event);
+  fork->finding_suppressed =
+      suppressed_stack(&session->suppressions, type, get_array(event, "stack")) ||
+      suppressed(&session->suppressions, type, fork->site->event ? fork->site->event : fork->event);
+  if (fork->finding_suppressed || !session->style.out || session->options->quiet)
+    return;
   char *place = stack_place(get_array(event, "stack"));
   struct site *site = fork->site;
   if (site->finding_place && !strcmp(site->finding_place, place)) {
@@ -200,11 +218,14 @@ session_close(struct session *session, bool always, int exit_status)
   if (session->style.out && (always || session->options->verbose ||
                              model_tally(&session->model).forks || session->model.blind_count))
     render_summary(&session->style, &session->model);
+  if (session->style.out)
+    suppressions_print(&session->suppressions, session->style.out);
   if (session->json)
     render_json(session->json, &session->model, exit_status);
   close_report(session->style.out);
   close_report(session->json);
   if (session->log >= 0)
     close(session->log);
+  suppressions_free(&session->suppressions);
   model_free(&session->model);
 }

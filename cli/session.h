@@ -6,6 +6,7 @@
 #include "model.h"
 #include "options.h"
 #include "render.h"
+#include "suppress.h"
 
 struct session {
   const struct options *options;
@@ -14,7 +15,8 @@ struct session {
   const char *log_name;
   struct style style; /* .out is NULL: no text report */
   FILE *json;         /* NULL: none */
-  size_t bad_line;    /* number of the first line that was no whole event; 0: none */
+  struct suppressions suppressions;
+  size_t bad_line; /* number of the first line that was no whole event; 0: none */
 };
 
 /* Opens the files; `stream` is where reports without a FILE go. */

@@ -83,3 +83,22 @@ def test_openblas_threads_are_not_accused():
     assert run.status == 0 and "HAZARD" not in run.err, run.err
     assert [e["threads"] for e in run.named("fork")] == [1], run.events
     assert run.named("fork")[0]["gone"], run.events
+
+
+def test_suppressions():
+    program = build_program("idle_threads")
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder) / "lines"
+        lines.write_text("hazard:^in_read$\n")
+        run = driven([program], "--fail-on", "hazard", "--suppressions", lines)
+        assert run.status == 66 and "HAZARD" in run.err, run.err
+        lines.write_text("hazard:^in_read$\nhazard:^in_cond$\nhazard:in_sleep\nwhat\n")
+        run = driven([program], "--fail-on", "hazard", "--suppressions", lines)
+        assert run.status == 0 and "HAZARD" not in run.err, run.err
+        assert "suppressed: 1 hazard:^in_cond$" in run.err, run.err
+        assert f"{lines}:4: expected hazard:PATTERN" in run.err, run.err
+        lines.write_text("deadlock:wait_in_child\n")
+        run = driven([build_program("locks")], "--suppressions", lines)
+        assert run.status == 128 + 9 and "DEADLOCK" not in run.err, run.err
+    run = driven(["true"], "--suppressions", "/does/not/exist")
+    assert run.status == 125, run.err

@@ -1,0 +1,180 @@
+#include "suppress.h"
+#include "json_get.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Whether pattern (without ^ in front) fits at the beginning of text. */
+static bool
+fits_here(const char *pattern, const char *text)
+{
+  for (; *pattern; pattern++, text++) {
+    if (*pattern == '$' && !pattern[1])
+      return !*text;
+    if (*pattern == '*') {
+      while (*pattern == '*')
+        pattern++;
+      for (;; text++) {
+        if (fits_here(pattern, text))
+          return true;
+        if (!*text)
+          return false;
+      }
+    }
+    if (*pattern != *text)
+      return false;
+  }
+  return true;
+}
+
+bool
+pattern_fits(const char *pattern, const char *text)
+{
+  if (*pattern == '^')
+    return fits_here(pattern + 1, text);
+  for (;; text++) {
+    if (fits_here(pattern, text))
+      return true;
+    if (!*text)
+      return false;
+  }
+}
+
+static void
+add_line(struct suppressions *suppressions, const char *path, size_t number, char *line)
+{
+  static const char *const types[] = {"hazard", "suspect", "deadlock"};
+  line[strcspn(line, "\r\n")] = 0;
+  line += strspn(line, " \t");
+  if (!*line || *line == '#')
+    return;
+  char *colon = strchr(line, ':');
+  for (size_t i = 0; colon && colon[1] && i < sizeof types / sizeof *types; i++) {
+    size_t length = strlen(types[i]);
+    if ((size_t)(colon - line) != length || strncmp(line, types[i], length) != 0)
+      continue;
+    suppressions->list =
+        xrealloc(suppressions->list, (suppressions->count + 1) * sizeof *suppressions->list);
+    suppressions->list[suppressions->count++] =
+        (struct suppression){.type = xstrdup(types[i]), .pattern = xstrdup(colon + 1)};
+    return;
+  }
+  message("%s:%zu: expected hazard:PATTERN, suspect:PATTERN or deadlock:PATTERN, got '%s'", path,
+          number, line);
+}
+
+void
+suppressions_read(struct suppressions *suppressions, const char *path)
+{
+  FILE *file = fopen(path, "re");
+  char *line = NULL;
+  size_t size = 0, number = 0;
+  if (!file)
+    die("--suppressions: %s: %m", path);
+  while (getline(&line, &size, file) >= 0)
+    add_line(suppressions, path, ++number, line);
+  if (ferror(file))
+    die("--suppressions: %s: %m", path);
+  free(line);
+  fclose(file);
+}
+
+void
+suppressions_free(struct suppressions *suppressions)
+{
+  for (size_t i = 0; i < suppressions->count; i++) {
+    free(suppressions->list[i].type);
+    free(suppressions->list[i].pattern);
+  }
+  free(suppressions->list);
+  *suppressions = (struct suppressions){0};
+}
+
+static bool
+fits_field(const char *pattern, const json_t *object, const char *key)
+{
+  const char *text = get_string(object, key);
+  return text && pattern_fits(pattern, text);
+}
+
+static bool
+fits_stack(const char *pattern, const json_t *stack)
+{
+  size_t i;
+  json_t *frame;
+  json_array_foreach((json_t *)stack, i, frame)
+  {
+    if (fits_field(pattern, frame, "function") || fits_field(pattern, frame, "file") ||
+        fits_field(pattern, frame, "module"))
+      return true;
+  }
+  return false;
+}
+
+/* The first suppression of the type that fits; counts it. */
+static bool
+any_fits(struct suppressions *suppressions, const char *type,
+         bool (*fits)(const char *pattern, const json_t *what), const json_t *what)
+{
+  for (size_t i = 0; i < suppressions->count; i++) {
+    struct suppression *s = &suppressions->list[i];
+    if (strcmp(s->type, type) != 0 || !fits(s->pattern, what))
+      continue;
+    s->matched++;
+    return true;
+  }
+  return false;
+}
+
+static bool
+fits_site(const char *pattern, const json_t *fork)
+{
+  return fits_stack(pattern, get_array(fork, "site")) ||
+         fits_stack(pattern, get_array(fork, "python"));
+}
+
+static bool
+fits_thread(const char *pattern, const json_t *thread)
+{
+  return fits_field(pattern, thread, "thread") || fits_field(pattern, thread, "group") ||
+         fits_stack(pattern, get_array(thread, "stack")) ||
+         fits_stack(pattern, get_array(thread, "python")) ||
+         fits_stack(pattern, get_array(thread, "created_by"));
+}
+
+bool
+suppressed(struct suppressions *suppressions, const char *type, const json_t *fork)
+{
+  size_t i;
+  json_t *thread, *others = get_array(fork, "others");
+  if (!suppressions->count)
+    return false;
+  if (any_fits(suppressions, type, fits_site, fork))
+    return true;
+  json_array_foreach(others, i, thread)
+  {
+    if (!any_fits(suppressions, type, fits_thread, thread))
+      return false;
+  }
+  return json_array_size(others) > 0;
+}
+
+bool
+suppressed_stack(struct suppressions *suppressions, const char *type, const json_t *stack)
+{
+  return any_fits(suppressions, type, fits_stack, stack);
+}
+
+void
+suppressions_print(const struct suppressions *suppressions, FILE *out)
+{
+  for (size_t i = 0; i < suppressions->count; i++) {
+    const struct suppression *s = &suppressions->list[i];
+    if (!s->matched)
+      continue;
+    char *pattern = escaped(s->pattern);
+    fprintf(out, "forkhound: suppressed: %u %s:%s\n", s->matched, s->type, pattern);
+    free(pattern);
+  }
+}
