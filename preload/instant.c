@@ -78,7 +78,7 @@ capture(void)
   call.own_stack = memory_map(CALL_STACK);
   if (call.own_stack)
     call.own_stack_length =
-        memory_copy_private(call.own_stack, CALL_STACK, call.registers.at[REG_SP]);
+        memory_copy_own_stack(call.own_stack, CALL_STACK, call.registers.at[REG_SP]);
   if (site_full() || options->capture == CAPTURE_OFF || !spinlock_try(&capturing, WAIT_CAPTURE_NS))
     return;
   int most = call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
@@ -135,7 +135,7 @@ compare_stacks(const struct snapshot *s, struct outcome *outcome)
       continue;
     size_t length = t->copy_length - skip < COMPARED ? t->copy_length - skip : COMPARED;
     bool same =
-        memory_copy_private(now, length, sp) == length && memcmp(now, t->copy + skip, length) == 0;
+        memory_copy_alone(now, length, sp) == length && memcmp(now, t->copy + skip, length) == 0;
     outcome->same[i] = same ? 1 : 2;
   }
 }

@@ -39,9 +39,22 @@ memory_copy(void *to, size_t length, uint64_t address)
   return n > 0 ? (size_t)n : 0;
 }
 
+size_t
+memory_copy_own_stack(void *to, size_t length, uint64_t sp)
+{
+  size_t n = memory_copy(to, length, sp);
+
+  if (n > 0)
+    return n;
+  n = 4096 - (sp & 4095);
+  if (n > length)
+    n = length;
+  memcpy(to, (const void *)sp, n);
+  return n;
+}
+
 // The kernel copies the set before it looks at `how`, which is none (kernel/signal.c): EFAULT or
-// EINVAL, and nothing changes. Unlike process_vm_readv() it pins no page, which in a fork child
-// would copy it.
+// EINVAL, and nothing changes.
 static bool
 readable(uint64_t address)
 {
@@ -49,7 +62,7 @@ readable(uint64_t address)
 }
 
 size_t
-memory_copy_private(void *to, size_t length, uint64_t address)
+memory_copy_alone(void *to, size_t length, uint64_t address)
 {
   size_t done = 0;
 

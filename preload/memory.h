@@ -9,9 +9,13 @@
 // that does not allow it, none.
 size_t memory_copy(void *to, size_t length, uint64_t address);
 
-// The same, faster, for memory that no other thread unmaps meanwhile: the caller's own stack, or
-// any in a process with one thread.
-size_t memory_copy_private(void *to, size_t length, uint64_t address);
+// The same for the caller's own stack from `sp` upward, which may end in the midst: what follows is
+// another thread's, and may be unmapped at any moment. The rest of sp's page comes in any case.
+size_t memory_copy_own_stack(void *to, size_t length, uint64_t sp);
+
+// The same as memory_copy() without pinning a page, which in a fork child would copy it. Only in a
+// process with one thread: between the look at a page and the copy nobody may unmap it.
+size_t memory_copy_alone(void *to, size_t length, uint64_t address);
 
 // Private memory that costs only what is touched of it, or NULL. Free with munmap().
 void *memory_map(size_t size);

@@ -22,7 +22,7 @@ word_is(struct window *w, uint64_t address, uint64_t value)
 {
   if (address < w->address || address - w->address + sizeof value > w->length) {
     w->address = address;
-    w->length = memory_copy_private(w->bytes, sizeof w->bytes, address);
+    w->length = memory_copy_own_stack(w->bytes, sizeof w->bytes, address);
     if (w->length < sizeof value)
       return false;
   }

@@ -171,7 +171,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
   slot->origin.start = (void *)start;
   registers_here(&slot->origin.registers);
   slot->origin.stack_length =
-      memory_copy_private(slot->origin.stack, ORIGIN_STACK, slot->origin.registers.at[REG_SP]);
+      memory_copy_own_stack(slot->origin.stack, ORIGIN_STACK, slot->origin.registers.at[REG_SP]);
   atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
   int error = fh_real.pthread_create(thread, attributes, thread_main, slot);
   if (error) {

@@ -1,20 +1,11 @@
 // truth: forks=1 threads=1 threads_at_entry=2 gone=1
 // A thread that the program's own prepare handler stops is no hazard.
+#include "idle.h"
+
 #include <signal.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
 
 static pthread_t stopped;
 
@@ -28,11 +19,7 @@ stop_thread(void)
 int
 main(void)
 {
-  pthread_t thread;
-
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, idle, NULL);
-  pthread_barrier_wait(&started);
+  pthread_t thread = start_thread(idle);
   stopped = thread;
   pthread_atfork(stop_thread, NULL, NULL);
   pid_t child = fork();

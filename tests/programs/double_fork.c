@@ -1,29 +1,16 @@
 // truth: forks=1 threads=2 entry=fork
 // A grandchild keeps the id of the fork.
 
-#include <pthread.h>
+#include "idle.h"
+
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
-
 int
 main(void)
 {
-  pthread_t thread;
-
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, idle, NULL);
-  pthread_barrier_wait(&started);
+  start_thread(idle);
   int fds[2];
   char c;
   if (pipe(fds) != 0)

@@ -1,30 +1,17 @@
 // truth: forks=1 threads=2 entry=fork exit=0 silent=1
 // Descriptor 2 is a data file now: nothing of ours may get into it.
+#include "idle.h"
+
 #include <fcntl.h>
 #include <string.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
-
 int
 main(void)
 {
-  pthread_t thread;
-
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, idle, NULL);
-  pthread_barrier_wait(&started);
+  start_thread(idle);
   char path[] = "/tmp/forkhound-data-XXXXXX", bytes[16] = "";
   close(2);
   if (mkstemp(path) != 2)

@@ -1,29 +1,16 @@
 // truth: forks=1 threads=2 entry=fork exec=1
 // A fork whose child execs at once is a count, not a warning.
 
-#include <pthread.h>
+#include "idle.h"
+
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
-
 int
 main(void)
 {
-  pthread_t thread;
-
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, idle, NULL);
-  pthread_barrier_wait(&started);
+  start_thread(idle);
   pid_t child = fork();
   if (child == 0) {
     execl("/bin/true", "true", (char *)NULL);

@@ -1,20 +1,11 @@
 // truth: forks=1 threads=2 entry=fork exit=0 name=1
 // A thread named with a terminal escape and quotes.
+#include "idle.h"
+
 #include <sys/prctl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
 
 static void *
 named(void *unused)
@@ -26,11 +17,7 @@ named(void *unused)
 int
 main(void)
 {
-  pthread_t thread;
-
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, named, NULL);
-  pthread_barrier_wait(&started);
+  start_thread(named);
   pid_t child = fork();
   if (child == 0)
     _exit(0);

@@ -1,5 +1,7 @@
 // truth: forks=40 threads=5 entry=fork
 // SIGCHLD comes for the children of the program alone, in the program alone.
+#include "depth.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -30,17 +32,6 @@ idle(void *unused)
   for (;;)
     pause();
   return unused;
-}
-
-static __attribute__((noinline)) int
-fork_at_depth(volatile int depth)
-{
-  if (depth > 0)
-    return fork_at_depth(depth - 1) + (depth < 0);
-  pid_t child = fork();
-  if (child == 0)
-    _exit(0);
-  return waitpid(child, NULL, 0) != child;
 }
 
 int

@@ -1,20 +1,11 @@
 // truth: forks=50 threads=2 entry=fork
 // fork() in a signal handler.
+#include "idle.h"
+
 #include <signal.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
 
 static volatile sig_atomic_t good;
 
@@ -32,11 +23,7 @@ on_signal(int number)
 int
 main(void)
 {
-  pthread_t thread;
-
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, idle, NULL);
-  pthread_barrier_wait(&started);
+  start_thread(idle);
   signal(SIGUSR1, on_signal);
   for (int i = 0; i < 50; i++)
     raise(SIGUSR1);

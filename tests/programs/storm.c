@@ -1,20 +1,11 @@
 // truth: forks=2000 threads=9 entry=fork sites=1
 // One report for a site, one event for each fork.
 
-#include <pthread.h>
+#include "idle.h"
+
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
 
 int
 main(void)

@@ -1,6 +1,8 @@
 // truth: forks=40 threads=3 entry=fork
 // A blocking write() of another thread transfers all it was given, whenever a fork stops the
 // thread.
+#include "depth.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -32,17 +34,6 @@ reader(void *unused)
   while (read(fds[0], block, BLOCK) > 0)
     ;
   return unused;
-}
-
-static __attribute__((noinline)) int
-fork_at_depth(volatile int depth)
-{
-  if (depth > 0)
-    return fork_at_depth(depth - 1) + (depth < 0);
-  pid_t child = fork();
-  if (child == 0)
-    _exit(0);
-  return waitpid(child, NULL, 0) != child;
 }
 
 int

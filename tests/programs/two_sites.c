@@ -1,20 +1,11 @@
 // truth: forks=2 threads=2 entry=fork sites=2
 // Two callers with the same depth of stack are two sites.
 
-#include <pthread.h>
+#include "idle.h"
+
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static pthread_barrier_t started;
-
-static void *
-idle(void *unused)
-{
-  pthread_barrier_wait(&started);
-  pause();
-  return unused;
-}
 
 static __attribute__((noinline)) int
 fork_and_wait(void)
@@ -40,10 +31,6 @@ second(void)
 int
 main(void)
 {
-  pthread_t thread;
-
-  pthread_barrier_init(&started, NULL, 2);
-  pthread_create(&thread, NULL, idle, NULL);
-  pthread_barrier_wait(&started);
+  start_thread(idle);
   return first() + second();
 }
