@@ -2,13 +2,15 @@
 #include "json_get.h"
 #include "text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 void
 model_init(struct model *model)
 {
-  *model = (struct model){.fork_index = json_object(), .site_index = json_object()};
+  *model = (struct model){
+      .fork_index = json_object(), .site_index = json_object(), .gone = json_object()};
 }
 
 static void
@@ -38,6 +40,7 @@ model_free(struct model *model)
   }
   json_decref(model->fork_index);
   json_decref(model->site_index);
+  json_decref(model->gone);
   free(model->forks);
   free(model->arrived);
   free(model->sites);
@@ -172,6 +175,49 @@ add_early(struct model *model, struct fork_record *fork)
   return decided;
 }
 
+static void
+add_arrival(struct model *model, struct fork_record *fork, long long pid)
+{
+  model->arrived = xrealloc(model->arrived, (model->arrived_count + 1) * sizeof *model->arrived);
+  model->arrived[model->arrived_count++] = (struct arrival){fork, pid};
+}
+
+static void
+pid_key(char key[24], long long pid)
+{
+  snprintf(key, 24, "%lld", pid);
+}
+
+static void
+set_gone(struct model *model, long long pid, bool gone)
+{
+  char key[24];
+  pid_key(key, pid);
+  if (gone)
+    json_object_set_new(model->gone, key, json_true());
+  else
+    json_object_del(model->gone, key);
+}
+
+bool
+model_gone(const struct model *model, long long pid)
+{
+  char key[24];
+  pid_key(key, pid);
+  return json_object_get(model->gone, key) != NULL;
+}
+
+static void
+add_grandchild(struct model *model, const json_t *event)
+{
+  const char *id = get_string(event, "fork");
+  long long pid = get_integer(event, "pid");
+  if (!id || pid <= 0)
+    return;
+  set_gone(model, pid, false);
+  add_arrival(model, fork_of(model, id), pid);
+}
+
 static struct fork_record *
 add_fork(struct model *model, json_t *event)
 {
@@ -183,10 +229,9 @@ add_fork(struct model *model, json_t *event)
   if (fork->event)
     return NULL;
   fork->event = json_incref(event);
-  model->arrived = xrealloc(model->arrived, (model->arrived_count + 1) * sizeof *model->arrived);
-  model->arrived[model->arrived_count++] = fork;
   fork->child = get_integer(event, "child");
   fork->time_ns = get_integer(event, "time_ns");
+  add_arrival(model, fork, fork->child);
   const char *same_as = get_string(event, "same_as");
   fork->site = site_of(model, same_as ? same_as : id);
   fork->site->forks++;
@@ -222,6 +267,10 @@ model_add(struct model *model, json_t *event)
     model->last_ns = time_ns;
   if (!strcmp(kind, "fork"))
     return add_fork(model, event);
+  if (!strcmp(kind, "child"))
+    add_grandchild(model, event);
+  if (!strcmp(kind, "exec") || !strcmp(kind, "exit"))
+    set_gone(model, get_integer(event, "pid"), true);
   if (!strcmp(kind, "exec"))
     return add_exec(model, event);
   if (!strcmp(kind, "exit"))

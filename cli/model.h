@@ -35,6 +35,12 @@ struct fork_record {
   json_t *finding; /* `deadlock` or `suspect` event; NULL: none */
 };
 
+/* A process that runs in a copy of a multithreaded one: the child of a fork, or a child of its. */
+struct arrival {
+  struct fork_record *fork;
+  long long pid;
+};
+
 struct blind_spot {
   char *path, *why;
 };
@@ -42,8 +48,9 @@ struct blind_spot {
 struct model {
   struct fork_record **forks;
   size_t fork_count;
-  struct fork_record **arrived; /* those whose event is here, in its order */
+  struct arrival *arrived; /* children of multithreaded forks, as they become known */
   size_t arrived_count;
+  json_t *gone; /* pids that have exec'd or ended since, as keys */
   struct site **sites;
   size_t site_count;
   struct blind_spot *blind;
@@ -62,6 +69,8 @@ void model_free(struct model *model);
 struct fork_record *model_add(struct model *model, json_t *event);
 /* Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none. */
 struct fork_record *model_find(struct model *model, json_t *event);
+/* Whether the process has exec'd or ended, by its own account. */
+bool model_gone(const struct model *model, long long pid);
 /* Returns a fork whose child has become a hazard because it had not called exec at `now_ns`; NULL:
  * no more. */
 struct fork_record *model_expire(struct model *model, long long now_ns);

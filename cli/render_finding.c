@@ -26,6 +26,13 @@ owner_thread(const struct fork_record *fork, long long tid, bool *earlier)
   return NULL;
 }
 
+/* The child itself, or a child of its. */
+static long long
+stuck(const struct fork_record *fork)
+{
+  return get_integer(fork->finding, "pid");
+}
+
 static char *
 lock_name(const json_t *lock)
 {
@@ -46,7 +53,7 @@ put_header(FILE *out, const struct style *style, const struct fork_record *fork,
   long long owner = get_integer(lock, "owner_tid");
   char *exe = escaped(base_name(get_string(fork->event, "exe")));
   fprintf(out, "%sforkhound: %s: child %lld (%s) of %lld %s ", style->color ? "\033[1;31m" : "",
-          proven ? "DEADLOCK" : "SUSPECT", fork->child, exe, get_integer(fork->event, "pid"),
+          proven ? "DEADLOCK" : "SUSPECT", stuck(fork), exe, get_integer(fork->event, "pid"),
           proven ? "waits forever" : "may wait forever");
   if (owner)
     fprintf(out, "for a lock that thread %lld held at the fork", owner);
@@ -108,11 +115,14 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
 
   fputs(rule, out);
   put_header(out, style, fork, proven);
-  fprintf(out, "  %s\n\n  Child %lld now:\n", safe_lock, fork->child);
+  fprintf(out, "  %s\n\n  Child %lld now:\n", safe_lock, stuck(fork));
   stack_print(out, get_array(finding, "stack"), 4);
   char *thread = escaped(get_string(fork->event, "thread"));
-  fprintf(out, "  It was forked by thread %lld \"%s\" of %lld at:\n",
-          get_integer(fork->event, "tid"), thread, get_integer(fork->event, "pid"));
+  if (stuck(fork) != fork->child)
+    fprintf(out, "  It was forked by child %lld, or a child of that.\n", fork->child);
+  fprintf(out, "  %s was forked by thread %lld \"%s\" of %lld at:\n",
+          stuck(fork) == fork->child ? "It" : "That child", get_integer(fork->event, "tid"), thread,
+          get_integer(fork->event, "pid"));
   free(thread);
   stack_print(out, get_array(site, "site"), 4);
   char *groups = render_histogram(site), *safe_groups = escaped(groups);
@@ -126,7 +136,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
   render_advice(out, get_string(fork->event, "exe"));
   fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",
           style->color ? "\033[1m" : "", proven ? "deadlock" : "suspect", safe_waits, safe_forked,
-          fork->child, get_integer(fork->event, "pid"), style->color ? "\033[0m" : "");
+          stuck(fork), get_integer(fork->event, "pid"), style->color ? "\033[0m" : "");
   fputs(rule, out);
   free(lock);
   free(safe_lock);
@@ -159,7 +169,7 @@ render_finding_again(const struct style *style, const struct fork_record *fork, 
   bool proven = !strcmp(get_string(fork->finding, "event"), "deadlock");
   char *safe_place = escaped(place);
   fprintf(style->out, "forkhound: %s: child %lld of %lld too, at %s, as child %lld above\n",
-          proven ? "DEADLOCK" : "SUSPECT", fork->child, get_integer(fork->event, "pid"), safe_place,
+          proven ? "DEADLOCK" : "SUSPECT", stuck(fork), get_integer(fork->event, "pid"), safe_place,
           fork->site->finding_child);
   free(safe_place);
   fflush(style->out);

@@ -226,11 +226,10 @@ read_events(struct driver *driver)
 
 /* A child is stuck: reports it, and does what --on-deadlock says. */
 static void
-on_stuck(void *context, const struct fork_record *fork, json_t *event)
+on_stuck(void *context, pid_t child, json_t *event)
 {
   struct driver *driver = context;
   bool proven = !strcmp(get_string(event, "event"), "deadlock");
-  pid_t child = (pid_t)fork->child;
   session_event(&driver->session, event);
   if (!proven || driver->options->on_deadlock == DEADLOCK_REPORT)
     return;

@@ -133,7 +133,7 @@ report_finding(struct session *session, json_t *event)
   }
   free(site->finding_place);
   site->finding_place = place;
-  site->finding_child = fork->child;
+  site->finding_child = get_integer(event, "pid");
   render_finding(&session->style, fork);
 }
 

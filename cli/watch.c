@@ -10,11 +10,11 @@ static void
 take_in(struct watch *watch, const struct model *model)
 {
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
-    struct fork_record *fork = model->arrived[watch->next_fork];
-    struct watched watched = {.fork = fork};
+    const struct arrival *arrival = &model->arrived[watch->next_fork];
+    struct watched watched = {.fork = arrival->fork, .pid = (pid_t)arrival->pid};
     char state;
-    if (fork->child <= 0 || fork->exec_path || fork->ended ||
-        !procfs_stat((pid_t)fork->child, &state, &watched.start))
+    if (watched.pid <= 0 || model_gone(model, watched.pid) ||
+        !procfs_stat(watched.pid, &state, &watched.start))
       continue;
     watch->list = xrealloc(watch->list, (watch->count + 1) * sizeof *watch->list);
     watch->list[watch->count++] = watched;
@@ -26,8 +26,8 @@ watched_lives(const struct watched *watched)
 {
   char state;
   unsigned long long start;
-  return procfs_stat((pid_t)watched->fork->child, &state, &start) && start == watched->start &&
-         state != 'Z' && state != 'X';
+  return procfs_stat(watched->pid, &state, &start) && start == watched->start && state != 'Z' &&
+         state != 'X';
 }
 
 static void
@@ -41,7 +41,7 @@ static void
 look(struct watch *watch, struct watched *watched, long long now_ns)
 {
   struct wait_state wait;
-  if (!wait_state_read((pid_t)watched->fork->child, &wait)) {
+  if (!wait_state_read(watched->pid, &wait)) {
     wait_state_free(&watched->wait);
     return;
   }
@@ -59,13 +59,13 @@ look(struct watch *watch, struct watched *watched, long long now_ns)
     return;
   watched->told = true;
   const json_t *event_of_fork = watched->fork->event;
-  struct suspect suspect = {.pid = (pid_t)watched->fork->child,
+  struct suspect suspect = {.pid = watched->pid,
                             .exe = get_string(event_of_fork, "exe"),
                             .fork = get_string(event_of_fork, "id"),
                             .others = get_array(event_of_fork, "others")};
   json_t *event = prove(&suspect, &watched->wait, (now_ns - watched->since_ns) / 1000000);
   if (event && watched_lives(watched))
-    watch->found(watch->context, watched->fork, event);
+    watch->found(watch->context, watched->pid, event);
   else
     json_decref(event);
 }
@@ -76,7 +76,7 @@ watch_tick(struct watch *watch, const struct model *model, long long now_ns)
   take_in(watch, model);
   for (size_t i = watch->count; i-- > 0;) {
     struct watched *watched = &watch->list[i];
-    if (watched->fork->exec_path || watched->fork->ended || !watched_lives(watched)) {
+    if (model_gone(model, watched->pid) || !watched_lives(watched)) {
       forget(watch, i);
       continue;
     }

@@ -6,7 +6,8 @@
 #include "wait_state.h"
 
 struct watched {
-  struct fork_record *fork;
+  struct fork_record *fork; /* that made it, or its parent */
+  pid_t pid;
   unsigned long long start; /* tells the process from another with the same pid */
   struct wait_state wait;   /* count 0: not in one */
   long long since_ns;       /* CLOCK_MONOTONIC: since when it is in that wait */
@@ -18,7 +19,7 @@ struct watch {
   size_t count;
   size_t next_fork; /* of those that have arrived: the first one not taken in */
   long long stuck_after_ns;
-  void (*found)(void *context, const struct fork_record *fork, json_t *event);
+  void (*found)(void *context, pid_t pid, json_t *event);
   void *context;
 };
 

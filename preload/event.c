@@ -137,6 +137,13 @@ end_outcome(struct text *t)
 }
 
 void
+event_child(struct text *t)
+{
+  begin_outcome(t, "child");
+  end_outcome(t);
+}
+
+void
 event_exec(struct text *t, const char *path)
 {
   begin_outcome(t, "exec");

@@ -8,5 +8,7 @@ void event_fork(struct text *t, const struct story *story);
 // Of the child of a multithreaded fork: before an exec of `path`, and at its end.
 void event_exec(struct text *t, const char *path);
 void event_exit(struct text *t, int status);
+// A fork child of such a child.
+void event_child(struct text *t);
 // A program that the library will not see.
 void event_blind(struct text *t, const char *path, const char *why);

@@ -167,8 +167,11 @@ instant_child(void)
   } else if (process.outcome) {
     process.outcome = NULL;  // of the child of the reported fork, which is our parent now
   }
-  if (process.fork_id[0])
+  if (process.fork_id[0]) {
     process.fork_pid = getpid();
+    if (!call.counted)
+      tell_grandchild();
+  }
   if (!call.telling)
     memset(&call, 0, sizeof call);
   errno = saved;

@@ -32,6 +32,19 @@ tell_child(void)
   spinlock_poison(&unwinding);
 }
 
+void
+tell_grandchild(void)
+{
+  char bytes[1024];
+  struct text t = {.bytes = bytes, .size = sizeof bytes};
+
+  if (!process.events[0])
+    return;
+  event_child(&t);
+  if (!t.truncated)
+    output_event(&t);
+}
+
 struct telling {
   struct story story;
   struct arena arena;

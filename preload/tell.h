@@ -10,3 +10,6 @@ void tell_end(pid_t child);
 
 // In a fork child.
 void tell_child(void);
+
+// In a fork child of the child of a multithreaded fork: the driver watches it too.
+void tell_grandchild(void);

@@ -144,6 +144,8 @@ main(int argc, char **argv)
   pthread_barrier_wait(&held);
   pid_t child = fork();
   if (child == 0) {
+    if (ends("grandchild") && (setsid() < 0 || fork() > 0))
+      _exit(0);
     if (ends("handler"))
       signal(SIGUSR1, post);
     if (ends("alarm")) {
@@ -158,5 +160,8 @@ main(int argc, char **argv)
     kill(child, SIGUSR1);
   }
   waitpid(child, &status, 0);
+  if (ends("grandchild"))
+    for (int i = 0; i < 30; i++)
+      usleep(100000);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -62,6 +62,15 @@ def generated():
     return tests
 
 
+def test_grandchild_in_a_session_of_its_own():
+    run = driven([build_program("locks"), "normal", "grandchild"])
+    assert run.status == 66, (run.status, run.err)
+    (finding,) = run.named("deadlock")
+    (fork,) = run.named("fork")
+    assert finding["pid"] != fork["child"] and finding["fork"] == fork["id"], finding
+    assert finding["owner"]["tid"] == fork["others"][0]["tid"]
+
+
 def test_actions():
     program = build_program("locks")
     run = driven([program], "--on-deadlock", "report", "--time-limit", "4")
