@@ -3,6 +3,7 @@
 #include "procfs.h"
 #include "symbolize.h"
 
+#include <linux/futex.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,12 +87,30 @@ owner_of(pid_t pid, uint64_t word, enum owner_rule rule)
   return 0;
 }
 
+/* Without names for libc's static functions (no debug information) the words themselves tell. A
+   robust or priority-inheriting mutex holds its owner's tid in the lock word too (futex(2));
+   another held one is 2, with the owner behind it; a semaphore without a token is 0 and followed by
+   the number of its waiters (struct new_sem in sysdeps/nptl/internaltypes.h). */
+static struct lock
+guess(pid_t pid, uint64_t word)
+{
+  int32_t words[5];
+  if (!procfs_memory(pid, word, words, sizeof words))
+    return (struct lock){"futex", 0};
+  pid_t owner = words[2];
+  if (owner > 0 && (words[0] == 2 || (words[0] & FUTEX_TID_MASK) == owner))
+    return (struct lock){"pthread_mutex", owner};
+  if (words[0] == 0 && words[1] > 0 && words[1] < 100000)
+    return (struct lock){"semaphore", 0};
+  return (struct lock){"futex", 0};
+}
+
 struct lock
 lock_at(pid_t pid, uint64_t word, const json_t *stack)
 {
   int kind = kind_of(stack);
   if (kind < 0)
-    return (struct lock){"futex", 0};
+    return guess(pid, word);
   return (struct lock){kinds[kind].kind, owner_of(pid, word, kinds[kind].rule)};
 }
 

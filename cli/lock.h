@@ -11,7 +11,8 @@ struct lock {
   pid_t owner;      /* tid recorded in the lock; 0: it keeps none, or none is recorded now */
 };
 
-/* `stack` is that of the waiting thread: the lock's kind is told from the function that waits. */
+/* `stack` is that of the waiting thread: the lock's kind is told from the function that waits, or
+   from the words of the lock. */
 struct lock lock_at(pid_t pid, uint64_t word, const json_t *stack);
 
 /* Whether the tid is a task of the process itself. */

@@ -1,6 +1,8 @@
 """What is proven, what is suspected, and what is neither."""
 
 import json
+import os
+import signal
 import subprocess
 
 from harness import COMMAND, PROGRAMS, build_program, driven, execute
@@ -98,7 +100,7 @@ def test_diagnose():
                 break
         events = execute([COMMAND, "diagnose", "--json", process.pid]).stdout.splitlines()
         finding = json.loads(events[0])
-        subprocess.run(["kill", "-KILL", str(finding["pid"])], check=True)
+        os.kill(finding["pid"], signal.SIGKILL)
         process.wait()
     assert run.returncode == 66, run.stderr
     assert "forkhound: DEADLOCK: " in run.stdout and "holder" in run.stdout, run.stdout
