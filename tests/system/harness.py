@@ -81,6 +81,16 @@ def build_program(name, *flags):
     return target
 
 
+def build_cxx(name, *flags):
+    target = BUILD / "programs" / name
+    source = PROGRAMS / f"{name}.cpp"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["g++", "-O1", "-g", "-pthread", *flags, "-o", str(target), str(source)],
+                       check=True)
+    return target
+
+
 def truth_of(source):
     """The `key=value` words of the first comment."""
     words = source.read_text().splitlines()[0].split("truth:")[1].split()

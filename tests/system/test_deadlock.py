@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
-from harness import COMMAND, PROGRAMS, build_program, driven, execute
+from harness import BUILD, COMMAND, PROGRAMS, build_cxx, build_program, driven, execute
+from run import Skip
 
 KINDS = {
     "normal": "pthread_mutex", "recursive": "pthread_mutex", "errorcheck": "pthread_mutex",
@@ -39,6 +41,22 @@ def proven(kind):
     return test
 
 
+CXX_KINDS = ("mutex", "recursive", "shared_write", "shared_read", "shared_by_reader", "guard",
+             "semaphore", "atomic", "future", "condition", "latch")
+CXX_OWNED = {"mutex", "recursive", "shared_write", "shared_read"}
+
+
+def proven_cxx(kind):
+    def test():
+        run = driven([build_cxx("cxx_locks", "-std=c++20"), kind])
+        assert run.status == 66, (run.status, run.err)
+        (finding,) = run.named("deadlock")
+        owner = finding["lock"].get("owner_tid")
+        expected = run.first_forks[0]["others"][0]["tid"] if kind in CXX_OWNED else None
+        assert owner == expected, finding["lock"]
+    return test
+
+
 def not_proven(kind, ending=None, finding=None, limit="4"):
     def test():
         command = [build_program("locks"), kind] + ([ending] if ending else [])
@@ -52,6 +70,7 @@ def not_proven(kind, ending=None, finding=None, limit="4"):
 
 def generated():
     tests = {f"test_proven_{kind}": proven(kind) for kind in KINDS}
+    tests.update({f"test_proven_cxx_{kind}": proven_cxx(kind) for kind in CXX_KINDS})
     tests.update({
         "test_shared_mutex_that_is_released": not_proven("normal", "shared"),
         "test_shared_semaphore_that_is_posted": not_proven("semaphore", "shared"),
@@ -71,6 +90,16 @@ def test_grandchild_in_a_session_of_its_own():
     (fork,) = run.named("fork")
     assert finding["pid"] != fork["child"] and finding["fork"] == fork["id"], finding
     assert finding["owner"]["tid"] == fork["others"][0]["tid"]
+
+
+def test_rust_mutex():
+    if not shutil.which("rustc"):
+        raise Skip("rustc is not installed")
+    target = BUILD / "programs/rust_lock"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["rustc", "-g", "-o", str(target), str(PROGRAMS / "rust_lock.rs")], check=True)
+    run = driven([target])
+    assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err)
 
 
 def test_actions():

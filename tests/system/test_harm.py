@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import BUILD, LIBRARY, PROGRAMS, bare, build_program, environment, execute, plain
+from harness import LIBRARY, bare, build_cxx, build_program, environment, execute, plain
 from run import Skip
 
 
@@ -112,11 +112,7 @@ def test_no_memory_of_single_threaded_process():
 
 
 def test_exceptions():
-    target = BUILD / "programs/exceptions"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["g++", "-O1", "-g", "-pthread", "-o", str(target),
-                    str(PROGRAMS / "exceptions.cpp")], check=True)
-    run = bare([target])
+    run = bare([build_cxx("exceptions")])
     assert run.status == 0, run.err
     assert len(run.named("fork")) == 20 and "SUMMARY" in run.err, run.err
 
