@@ -1,4 +1,6 @@
 #include "live_stack.h"
+#include "procfs.h"
+#include "registers.h"
 #include "text.h"
 
 #include <elfutils/libdwfl.h>
@@ -9,7 +11,9 @@ enum { MOST_FRAMES = 256 };
 
 struct live {
   Dwfl *dwfl;
+  pid_t pid;
   bool attached;
+  const uint64_t *registers; /* of the thread that live_stack_from() unwinds */
 };
 
 static char *no_debuginfo_path;
@@ -20,17 +24,78 @@ static const Dwfl_Callbacks callbacks = {
     .debuginfo_path = &no_debuginfo_path,
 };
 
-struct live *
-live_open(pid_t pid)
+static struct live *
+open_modules(pid_t pid)
 {
   struct live *live = xrealloc(NULL, sizeof *live);
-  *live = (struct live){.dwfl = dwfl_begin(&callbacks)};
+  *live = (struct live){.dwfl = dwfl_begin(&callbacks), .pid = pid};
   if (!live->dwfl || dwfl_linux_proc_report(live->dwfl, pid) ||
       dwfl_report_end(live->dwfl, NULL, NULL)) {
     live_close(live);
     return NULL;
   }
-  live->attached = dwfl_linux_proc_attach(live->dwfl, pid, false) == 0;
+  return live;
+}
+
+struct live *
+live_open(pid_t pid)
+{
+  struct live *live = open_modules(pid);
+  if (live)
+    live->attached = dwfl_linux_proc_attach(live->dwfl, pid, false) == 0;
+  return live;
+}
+
+/* One thread, whose id is 1, with the registers given. */
+static pid_t
+next_thread(Dwfl *dwfl, void *live, void **thread)
+{
+  (void)dwfl;
+  if (*thread)
+    return 0;
+  *thread = live;
+  return 1;
+}
+
+static bool
+get_thread(Dwfl *dwfl, pid_t tid, void *live, void **thread)
+{
+  (void)dwfl;
+  *thread = live;
+  return tid == 1;
+}
+
+static bool
+read_word(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *word, void *live)
+{
+  (void)dwfl;
+  return procfs_memory(((struct live *)live)->pid, address, word, sizeof *word);
+}
+
+static bool
+set_registers(Dwfl_Thread *thread, void *argument)
+{
+  const struct live *live = argument;
+  Dwarf_Word words[REG_IP];
+  for (size_t i = 0; i < REG_IP; i++)
+    words[i] = live->registers[i];
+  dwfl_thread_state_register_pc(thread, live->registers[REG_IP]);
+  return dwfl_thread_state_registers(thread, 0, REG_IP, words);
+}
+
+static const Dwfl_Thread_Callbacks from_registers = {
+    .next_thread = next_thread,
+    .get_thread = get_thread,
+    .memory_read = read_word,
+    .set_initial_registers = set_registers,
+};
+
+struct live *
+live_open_memory(pid_t pid)
+{
+  struct live *live = open_modules(pid);
+  if (live)
+    live->attached = dwfl_attach_state(live->dwfl, NULL, pid, &from_registers, live);
   return live;
 }
 
@@ -93,6 +158,13 @@ live_stack(struct live *live, pid_t tid)
   if (live && live->attached)
     dwfl_getthread_frames(live->dwfl, tid, add_frame, &walk);
   return walk.stack;
+}
+
+json_t *
+live_stack_from(struct live *live, const uint64_t *registers)
+{
+  live->registers = registers;
+  return live_stack(live, 1);
 }
 
 json_t *

@@ -1,4 +1,5 @@
 #include "proof.h"
+#include "evidence.h"
 #include "json_get.h"
 #include "live_stack.h"
 #include "lock.h"
@@ -67,17 +68,13 @@ waking_signal(pid_t pid, bool owned)
   return 0;
 }
 
+/* The other threads at the fork: from its event, or what the child itself carries. */
 static json_t *
-other_thread(const json_t *others, pid_t tid)
+threads_at_fork(const struct suspect *suspect)
 {
-  size_t i;
-  json_t *other;
-  json_array_foreach((json_t *)others, i, other)
-  {
-    if (get_integer(other, "tid") == tid)
-      return other;
-  }
-  return NULL;
+  json_t *others = json_object_get(suspect->fork_event, "others");
+  return others ? json_incref(others)
+                : evidence_threads(suspect->pid, suspect->fork_event, suspect->site_event);
 }
 
 static json_t *
@@ -88,8 +85,9 @@ make_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t
   clock_gettime(CLOCK_REALTIME, &now);
   return json_pack("{s:i, s:s, s:I, s:I, s:s*, s:s*, s:o, s:o, s:I, s:o}", "v", 1, "event", kind,
                    "time_ns", (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "pid",
-                   (json_int_t)suspect->pid, "exe", suspect->exe, "fork", suspect->fork, "lock",
-                   lock, "stack", stack, "waited_ms", (json_int_t)waited_ms, "proof", proof);
+                   (json_int_t)suspect->pid, "exe", suspect->exe, "fork",
+                   get_string(suspect->fork_event, "id"), "lock", lock, "stack", stack, "waited_ms",
+                   (json_int_t)waited_ms, "proof", proof);
 }
 
 json_t *
@@ -143,9 +141,13 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
     json_object_set_new(described, "owner_tid", json_integer(lock.owner));
   json_t *event =
       make_event(signal ? "suspect" : "deadlock", suspect, described, stack, proof, waited_ms);
-  json_t *owner = owner_is_gone ? other_thread(suspect->others, lock.owner) : NULL;
+  json_t *others = threads_at_fork(suspect);
+  const json_t *owner = owner_is_gone ? find_thread(others, lock.owner) : NULL;
   if (owner)
-    json_object_set(event, "owner", owner);
+    json_object_set(event, "owner", (json_t *)owner);
+  else if (!owner_is_gone && json_object_get(suspect->fork_event, "evidence"))
+    json_object_set(event, "others", others);
+  json_decref(others);
   symbolize_event(event);
   return event;
 }

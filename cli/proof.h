@@ -8,9 +8,9 @@
 
 struct suspect {
   pid_t pid;
-  const char *exe;      /* NULL: not known */
-  const char *fork;     /* id of the fork that made it; NULL: not known */
-  const json_t *others; /* the other threads at that fork, as in its event; NULL: not known */
+  const char *exe;          /* NULL: not known */
+  const json_t *fork_event; /* that fork's; NULL: not known */
+  const json_t *site_event; /* the first one's from the same place; NULL: not known */
 };
 
 /* Examines a process whose tasks have waited in `state`, all of them, uninterrupted, for waited_ms.

@@ -1,3 +1,4 @@
+#include "evidence.h"
 #include "json_get.h"
 #include "render.h"
 #include "render_parts.h"
@@ -7,23 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The thread that owned the lock, as the fork's event has it, or the first event of its site. */
+/* The thread that owned the lock: as the finding has it, or the fork's event, or the first event of
+   its site. */
 static const json_t *
 owner_thread(const struct fork_record *fork, long long tid, bool *earlier)
 {
-  const json_t *events[] = {fork->event, fork->site->event};
-  for (size_t e = 0; e < 2; e++) {
-    size_t i;
-    json_t *other;
-    json_array_foreach(get_array(events[e], "others"), i, other)
-    {
-      if (get_integer(other, "tid") == tid) {
-        *earlier = events[e] != fork->event;
-        return other;
-      }
-    }
-  }
-  return NULL;
+  const json_t *owner = json_object_get(fork->finding, "owner");
+  if (!owner)
+    owner = find_thread(get_array(fork->event, "others"), tid);
+  *earlier = !owner;
+  return owner ? owner : find_thread(get_array(fork->site->event, "others"), tid);
 }
 
 /* The child itself, or a child of its. */
@@ -131,7 +125,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
           others == 1 ? " was" : "s were", safe_groups);
   put_owner(out, fork);
   if (!get_integer(json_object_get(finding, "lock"), "owner_tid"))
-    render_other_threads(out, site);
+    render_other_threads(out, get_array(finding, "others") ? finding : site);
   put_proof(out, get_array(finding, "proof"));
   render_advice(out, get_string(fork->event, "exe"));
   fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",

@@ -287,11 +287,25 @@ frames_at(const json_t *frame, bool return_address)
   return frames;
 }
 
+/* Only we name functions in events. */
+static bool
+is_symbolized(const json_t *stack)
+{
+  size_t i;
+  json_t *frame;
+  json_array_foreach((json_t *)stack, i, frame)
+  {
+    if (json_object_get(frame, "function"))
+      return true;
+  }
+  return false;
+}
+
 static void
 symbolize_stack(json_t *owner, const char *key, bool first_is_exact)
 {
   json_t *stack = get_array(owner, key);
-  if (!stack)
+  if (!stack || is_symbolized(stack))
     return;
   json_t *result = json_array();
   size_t i, j;
@@ -328,6 +342,13 @@ read_build_ids(const json_t *event)
   return result;
 }
 
+static void
+symbolize_thread(json_t *thread)
+{
+  symbolize_stack(thread, "stack", true);
+  symbolize_stack(thread, "created_by", false);
+}
+
 void
 symbolize_event(json_t *event)
 {
@@ -343,11 +364,9 @@ symbolize_event(json_t *event)
   size_t i;
   json_array_foreach(others, i, other)
   {
-    if (!json_is_object(other))
-      continue;
-    symbolize_stack(other, "stack", true);
-    symbolize_stack(other, "created_by", false);
+    symbolize_thread(other);
   }
+  symbolize_thread(json_object_get(event, "owner"));
   json_decref(build_ids);
   build_ids = NULL;
   json_object_set_new(event, "symbolized", json_true());

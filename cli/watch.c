@@ -61,8 +61,8 @@ look(struct watch *watch, struct watched *watched, long long now_ns)
   const json_t *event_of_fork = watched->fork->event;
   struct suspect suspect = {.pid = watched->pid,
                             .exe = get_string(event_of_fork, "exe"),
-                            .fork = get_string(event_of_fork, "id"),
-                            .others = get_array(event_of_fork, "others")};
+                            .fork_event = event_of_fork,
+                            .site_event = watched->fork->site ? watched->fork->site->event : NULL};
   json_t *event = prove(&suspect, &watched->wait, (now_ns - watched->since_ns) / 1000000);
   if (event && watched_lives(watched))
     watch->found(watch->context, watched->pid, event);

@@ -88,13 +88,16 @@ event_fork(struct text *t, const struct story *story)
            story->threads, story->threads_at_entry, story->seen, story->capture);
   if (story->same_as)
     text_add(t, ",\"same_as\":\"%s\"", story->same_as);
-  if (!story->same_as) {
+  if (story->capture_ns)
     text_add(t, ",\"capture_us\":%" PRIu64 ",\"stopped_us\":%" PRIu64, story->capture_ns / 1000,
              story->stopped_ns / 1000);
-    if (story->why) {
-      text_add(t, ",\"capture_why\":");
-      text_add_json(t, story->why);
-    }
+  if (story->why) {
+    text_add(t, ",\"capture_why\":");
+    text_add_json(t, story->why);
+  }
+  if (story->evidence)
+    text_add(t, ",\"evidence\":\"0x%" PRIx64 "\"", story->evidence);
+  if (!story->same_as) {
     add_stack(t, "site", story, &story->site);
     text_add(t, ",\"others\":[");
     for (int i = 0; i < story->other_count; i++) {

@@ -1,5 +1,6 @@
 #include "instant.h"
 
+#include "budget.h"
 #include "call.h"
 #include "census.h"
 #include "descriptor.h"
@@ -17,8 +18,9 @@
 #include <unistd.h>
 
 enum {
-  COMPARED = 256,      // bytes at a stack pointer that tell whether the thread moved
-  GONE_LISTINGS = 16,  // times that the threads at entry are listed by name
+  COMPARED = 256,        // bytes at a stack pointer that tell whether the thread moved
+  EVIDENCE_STACK = 512,  // of each stack, to tell whether it moved
+  GONE_LISTINGS = 16,    // times that the threads at entry are listed by name
   WAIT_RELEASE_NS = 200000000,
   WAIT_CAPTURE_NS = 1000000000,
 };
@@ -69,23 +71,52 @@ instant_begin(const char *entry)
   }
 }
 
+static void
+copy_own_stack(void)
+{
+  call.own_stack = memory_map(CALL_STACK);
+  if (call.own_stack)
+    call.own_stack_length =
+        memory_copy_own_stack(call.own_stack, CALL_STACK, call.registers.at[REG_SP]);
+}
+
+// The room for this many threads and some that come meanwhile.
+static int
+most_threads(const struct options *options)
+{
+  return call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
+}
+
+// A later fork of a site: the registers, in memory that the child inherits. It has the stacks
+// itself.
+static void
+leave_evidence(void)
+{
+  const struct options *options = process_options();
+
+  if (options->capture == CAPTURE_OFF || !budget_allows(options->snapshot_budget) ||
+      !spinlock_try(&capturing, 0))
+    return;
+  call.snapshot = snapshot_take(most_threads(options), EVIDENCE_STACK, options->capture);
+  spinlock_release(&capturing);
+  if (call.snapshot)
+    budget_spend(call.snapshot->capture_ns);
+}
+
 // The first fork of a site.
 static void
 capture(void)
 {
   const struct options *options = process_options();
 
-  call.own_stack = memory_map(CALL_STACK);
-  if (call.own_stack)
-    call.own_stack_length =
-        memory_copy_own_stack(call.own_stack, CALL_STACK, call.registers.at[REG_SP]);
-  if (site_full() || options->capture == CAPTURE_OFF || !spinlock_try(&capturing, WAIT_CAPTURE_NS))
+  if (options->capture == CAPTURE_OFF || !spinlock_try(&capturing, WAIT_CAPTURE_NS))
     return;
-  int most = call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
+  int most = most_threads(options);
   call.snapshot = snapshot_take(most, (size_t)options->stack_kb * 1024, options->capture);
   spinlock_release(&capturing);
   if (!call.snapshot)
     return;
+  budget_spend(call.snapshot->capture_ns);
   // The list is of the very instant of the stop.
   if (call.snapshot->listed && call.snapshot->count < most && call.threads <= most)
     call.threads = call.snapshot->count + 1;
@@ -116,6 +147,10 @@ instant_prepare(void)
   call_number();
   call.site = site_match(call.registers.at[REG_SP]);
   if (!call.site)
+    copy_own_stack();
+  if (call.site || site_full())
+    leave_evidence();
+  else
     capture();
   if (call.threads == 1)
     call_forget_capture();

@@ -26,6 +26,8 @@ static const struct key keys[] = {
     {"max_threads", NUMBER, FIELD(max_threads), 1, 10000, 1000, "stacks taken at one fork"},
     {"max_frames", NUMBER, FIELD(max_frames), 1, 256, 64, "frames of one stack"},
     {"stack_kb", NUMBER, FIELD(stack_kb), 4, 1024, 64, "KiB copied of one stack"},
+    {"snapshot_budget", NUMBER, FIELD(snapshot_budget), 0, 100, 2,
+     "percent of the time that threads may be stopped at later forks of a known place"},
     {"capture", CAPTURE, FIELD(capture), 0, 0, CAPTURE_AUTO,
      "auto, ptrace, exact, proc or off: how stacks are taken"},
     {"help", BOOL, FIELD(help), 0, 1, 0, "print this"},

@@ -9,9 +9,10 @@ enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_EXACT, CAPTURE_PROC, C
 
 struct options {
   int verbosity;
-  int max_threads;  // stacks taken at one fork, 1 to 10000
-  int max_frames;   // frames of one stack, 1 to 256
-  int stack_kb;     // copied of one stack, KiB, 4 to 1024
+  int max_threads;      // stacks taken at one fork, 1 to 10000
+  int max_frames;       // frames of one stack, 1 to 256
+  int stack_kb;         // copied of one stack, KiB, 4 to 1024
+  int snapshot_budget;  // percent of wall time for the captures of later forks, 0 to 100
   enum capture_mode capture;
   bool help;
   char log_path[512];  // "" for none; %p is the pid

@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include "budget.h"
 #include "exec.h"
 #include "fork.h"
 #include "interpose.h"
@@ -83,6 +84,7 @@ start(int argc, char **argv, char **envp)
   }
   fh_real_resolve();
   output_start();
+  budget_start();
   fork_start();
   exec_start();
   if (strstr(process.options_string, "help=1") && process_options()->help) {

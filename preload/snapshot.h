@@ -3,31 +3,15 @@
 #pragma once
 
 #include "options.h"
-#include "registers.h"
+#include "thread_state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum snapshot_how {
-  SNAPSHOT_NONE,     // the thread is there, its stack could not be had
-  SNAPSHOT_STOPPED,  // stopped: all registers, exact
-  SNAPSHOT_PROC,     // stack and instruction pointer only, read while it slept
-};
-
 // Room for a helper's stack and thread block, at the end of the mapping.
 enum { SNAPSHOT_HELPER_BYTES = 128 * 1024 };
-
-struct snapshot_thread {
-  pid_t tid;
-  enum snapshot_how how;
-  char state;  // R or S
-  struct registers registers;
-  uint64_t copy_at;  // address of copy[0]
-  size_t copy_length;
-  unsigned char *copy;
-};
 
 struct snapshot {
   size_t mapped;  // bytes of this mapping
@@ -40,10 +24,11 @@ struct snapshot {
   bool yama;           // PR_SET_PTRACER was needed
   size_t stack_bytes;  // room in each copy
   unsigned char *copies;
-  struct snapshot_thread threads[];
+  struct snapshot_thread threads[];  // one more than `most`: a tid of 0 follows the last
 };
 
-// Takes every other thread of the process, at most `most`. NULL where no memory can be had. The
+// Takes every other thread of the process, at most `most`, with `stack_bytes` of each
+// stack. NULL where no memory can be had. The
 // caller's thread only; one at a time in a process (see the lock in fork.c). No allocation, no
 // locks, no libc; errno is unchanged. Free with snapshot_free().
 // In CAPTURE_EXACT mode the threads are stopped later, while the caller's clone() runs: then what

@@ -121,6 +121,7 @@ complete_from_proc(struct snapshot *s, pid_t pid, pid_t caller)
     }
     s->threads[kept++] = *t;
   }
+  s->threads[kept].tid = 0;
   s->count = kept;
 }
 
@@ -148,7 +149,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
   pid_t pid = (pid_t)RAW(SYS_getpid);
   pid_t caller = (pid_t)RAW(SYS_gettid);
   uint64_t begin = clock_now();
-  size_t table = sizeof(struct snapshot) + (size_t)most * sizeof(struct snapshot_thread);
+  size_t table = sizeof(struct snapshot) + ((size_t)most + 1) * sizeof(struct snapshot_thread);
   size_t per_thread = stack_bytes + 1 + sizeof(int);  // copy, progress, wait status
   size_t size = table + (size_t)most * per_thread + 64 + SNAPSHOT_HELPER_BYTES;
 

@@ -194,7 +194,7 @@ story_label(struct story *story, const struct snapshot *snapshot, const struct o
     enum snapshot_how how = snapshot->threads[i].how;
     if (how == SNAPSHOT_PROC)
       story->others[i].exact = "approximate";
-    else if (how == SNAPSHOT_STOPPED)
-      story->others[i].exact = outcome && outcome->same[i] == 1 ? "unchanged" : "moved";
+    else if (how == SNAPSHOT_STOPPED && outcome)
+      story->others[i].exact = outcome->same[i] == 1 ? "unchanged" : "moved";
   }
 }

@@ -52,6 +52,7 @@ struct story {
   const char *capture;  // "ptrace", "proc" or "none"
   const char *why;      // why not ptrace, or NULL
   uint64_t capture_ns, stopped_ns;
+  uint64_t evidence;  // address of registers that the child inherits (struct snapshot_thread), or 0
   struct story_stack site;
   int other_count;
   struct story_thread *others;

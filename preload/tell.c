@@ -178,6 +178,8 @@ tell(pid_t child)
     story->why = call.snapshot->why;
     story->capture_ns = call.snapshot->capture_ns;
     story->stopped_ns = call.snapshot->stopped_ns;
+    if (call.site)
+      story->evidence = (uint64_t)(uintptr_t)call.snapshot->threads;
   }
   // A driver decides by itself what to tell, and when.
   telling.wants_text = first && !process.events[0];

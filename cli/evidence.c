@@ -1,0 +1,102 @@
+#include "evidence.h"
+#include "json_get.h"
+#include "live_stack.h"
+#include "procfs.h"
+#include "text.h"
+#include "thread_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_THREADS = 10000, COMPARED = 256 };
+
+json_t *
+find_thread(const json_t *others, long long tid)
+{
+  size_t i;
+  json_t *other;
+  json_array_foreach((json_t *)others, i, other)
+  {
+    if (get_integer(other, "tid") == tid)
+      return other;
+  }
+  return NULL;
+}
+
+/* The list up to its end; the caller frees it. Returns the number of threads, 0 where what is there
+   is no such list. */
+static size_t
+read_list(pid_t child, uint64_t address, struct snapshot_thread **list)
+{
+  size_t count = 0;
+  *list = NULL;
+  while (count < MOST_THREADS) {
+    *list = xrealloc(*list, (count + 1) * sizeof **list);
+    struct snapshot_thread *t = &(*list)[count];
+    if (!procfs_memory(child, address + count * sizeof *t, t, sizeof *t) || t->tid < 0 ||
+        t->how > SNAPSHOT_PROC)
+      return 0;
+    if (t->tid == 0)
+      return count;
+    count++;
+  }
+  return 0;
+}
+
+/* The name, as the first fork saw it or as the thread bears it now in the parent. */
+static json_t *
+name_of(pid_t parent, pid_t tid)
+{
+  char *comm = procfs_read(parent, tid, "comm");
+  if (comm)
+    comm[strcspn(comm, "\n")] = 0;
+  json_t *name = json_string(comm ? comm : "");
+  free(comm);
+  return name ? name : json_string("");
+}
+
+/* Is the child's stack still as the thread was when its registers were taken? */
+static const char *
+exactness(pid_t child, const struct snapshot_thread *t)
+{
+  unsigned char then[COMPARED], now[COMPARED];
+  uint64_t sp = t->registers.at[REG_SP], skip = sp - t->copy_at;
+  if (t->how == SNAPSHOT_PROC)
+    return "approximate";
+  if (skip >= t->copy_length)
+    return "moved";
+  size_t length = t->copy_length - skip < COMPARED ? t->copy_length - skip : COMPARED;
+  bool same = procfs_memory(child, (uint64_t)(uintptr_t)t->copy + skip, then, length) &&
+              procfs_memory(child, sp, now, length) && !memcmp(then, now, length);
+  return same ? "unchanged" : "moved";
+}
+
+json_t *
+evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event)
+{
+  const char *address = get_string(fork_event, "evidence");
+  struct snapshot_thread *list;
+  if (!address)
+    return NULL;
+  size_t count = read_list(child, strtoull(address, NULL, 16), &list);
+  struct live *live = count ? live_open_memory(child) : NULL;
+  json_t *others = live ? json_array() : NULL;
+  for (size_t i = 0; others && i < count; i++) {
+    const struct snapshot_thread *t = &list[i];
+    const json_t *before = find_thread(get_array(site_event, "others"), t->tid);
+    json_t *other = before ? json_copy((json_t *)before) : json_object();
+    char state[2] = {t->state == 'R' ? 'R' : 'S', 0};
+    json_object_set_new(other, "tid", json_integer(t->tid));
+    if (!before)
+      json_object_set_new(other, "thread", name_of((pid_t)get_integer(fork_event, "pid"), t->tid));
+    json_object_set_new(other, "state", json_string(state));
+    json_object_set_new(other, "exact", json_string(exactness(child, t)));
+    json_object_set_new(other, "stack",
+                        t->how == SNAPSHOT_NONE ? json_array()
+                                                : live_stack_from(live, t->registers.at));
+    json_array_append_new(others, other);
+  }
+  live_close(live);
+  free(list);
+  return others;
+}

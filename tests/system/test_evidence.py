@@ -1,0 +1,31 @@
+"""The stacks of a later fork of a known place: unwound from what the stuck child carries."""
+
+from harness import build_program, driven, environment
+
+
+def late_hang(budget):
+    run = driven([build_program("late_hang")],
+                 env=environment(FORKHOUND_OPTIONS=f"snapshot_budget={budget}"))
+    assert run.status == 66, (run.status, run.err)
+    assert len(run.named("fork")) == 200 and len(run.first_forks) == 1, run.err
+    (finding,) = run.named("deadlock")
+    return run, finding
+
+
+def test_later_fork():
+    run, finding = late_hang(100)
+    last = run.named("fork")[-1]
+    assert last["id"] == finding["fork"] and last["capture"] == "ptrace" and last["evidence"], last
+    owner = finding["owner"]
+    assert owner["tid"] == finding["lock"]["owner_tid"] and owner["thread"] == "holder", owner
+    assert owner["exact"] == "unchanged" and owner["created_by"], owner
+    functions = [frame.get("function") for frame in owner["stack"]]
+    assert "hold_late" in functions and "hold_early" not in functions, functions
+    assert "at the fork it was at" in run.err and "hold_late" in run.err, run.err
+
+
+def test_over_budget():
+    run, finding = late_hang(0)
+    assert {e["capture"] for e in run.named("fork")[1:]} == {"none"}
+    assert "owner" not in finding, finding
+    assert "at the first fork from this place it was at" in run.err, run.err
