@@ -327,6 +327,7 @@ model_tally(const struct model *model)
       continue;
     tally.forks++;
     tally.exec += fork->outcome == OUTCOME_EXEC;
+    tally.unsafe += fork->outcome == OUTCOME_EXEC && json_array_size(fork->unsafe_calls);
     tally.hazard += fork->outcome == OUTCOME_HAZARD && !fork->suppressed;
     tally.running += fork->outcome == OUTCOME_RUNNING;
     bool found = fork->finding && !fork->finding_suppressed;

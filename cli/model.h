@@ -79,6 +79,7 @@ long long model_deadline_ns(const struct model *model);
 
 struct tally {
   unsigned forks, sites, exec, hazard, running, suspect, deadlock;
+  unsigned unsafe; /* of exec: after calls that are not async-signal-safe */
 };
 struct tally model_tally(const struct model *model);
 

@@ -285,14 +285,19 @@ put_strings(FILE *out, const char *label, const json_t *strings)
 {
   size_t i;
   json_t *item;
+  const char *before = ": ";
+  if (!json_array_size(strings))
+    return;
+  fprintf(out, "  %s", label);
   json_array_foreach((json_t *)strings, i, item)
   {
     if (!json_is_string(item))
       continue;
-    fprintf(out, "  %s: ", label);
+    fputs(before, out);
     put_escaped(out, json_string_value(item));
-    fputc('\n', out);
+    before = ", ";
   }
+  fputc('\n', out);
 }
 
 void
@@ -372,13 +377,11 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   }
   free(groups);
   put_gone(out, event);
-  if (json_array_size(fork->unsafe_calls))
-    put_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
+  put_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
   fputs("  Forked at:\n", out);
   stack_print(out, get_array(event, "site"), 4);
   put_python(out, json_object_get(event, "python"), 4);
   render_other_threads(out, event);
-  put_strings(out, "Note", get_array(event, "notes"));
   if (style->verbose)
     put_strings(out, "Registered fork handlers", get_array(event, "atfork"));
   if (fork->outcome == OUTCOME_HAZARD)
@@ -414,6 +417,9 @@ render_summary(const struct style *style, const struct model *model)
     const char *comma = "";
     if (tally.exec) {
       fprintf(out, " %u exec'd", tally.exec);
+      if (tally.unsafe)
+        fprintf(out, " (%u after calls that are not async-signal-safe%s)", tally.unsafe,
+                style->verbose ? "" : "; -v names them");
       comma = ",";
     }
     if (tally.hazard) {

@@ -1,5 +1,8 @@
 #include "event.h"
 
+#include "instant.h"
+#include "unsafe_calls.h"
+
 #include <inttypes.h>
 #include <time.h>
 #include <unistd.h>
@@ -57,6 +60,29 @@ add_modules(struct text *t, const struct modules *modules)
   text_add(t, "]");
 }
 
+// The modules that have registered fork handlers.
+static void
+add_handlers(struct text *t, const struct modules *modules)
+{
+  uint64_t handlers[64];
+  int n = instant_handlers(handlers, 64);
+
+  text_add(t, ",\"atfork\":[");
+  const char *comma = "";
+  for (int i = 0; i < n; i++) {
+    const struct module *m = modules_find(modules, handlers[i]);
+    bool again = !m;
+    for (int k = 0; k < i && !again; k++)
+      again = modules_find(modules, handlers[k]) == m;
+    if (again)
+      continue;
+    text_add_string(t, comma);
+    text_add_json(t, module_name(m));
+    comma = ",";
+  }
+  text_add_string(t, "]");
+}
+
 static void
 add_thread(struct text *t, const struct story *story, const struct story_thread *thread)
 {
@@ -111,8 +137,10 @@ event_fork(struct text *t, const struct story *story)
       text_add(t, ",\"count\":%d}", story->groups[i].count);
     }
     text_add(t, "]");
-    if (story->modules)
+    if (story->modules) {
+      add_handlers(t, story->modules);
       add_modules(t, story->modules);
+    }
   }
   if (story->gone_count) {
     text_add(t, ",\"gone\":[");
@@ -152,6 +180,7 @@ event_exec(struct text *t, const char *path)
   begin_outcome(t, "exec");
   text_add(t, ",\"path\":");
   text_add_json(t, path);
+  unsafe_calls_add(t, "unsafe_calls");
   end_outcome(t);
 }
 

@@ -129,7 +129,7 @@ search(const char *name, char *path, size_t size)
 static __attribute__((noinline)) void
 tell_exec(const char *path)
 {
-  char bytes[1024];
+  char bytes[2048];
   struct text t = {.bytes = bytes, .size = sizeof bytes};
 
   event_exec(&t, path);

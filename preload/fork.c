@@ -37,7 +37,7 @@ __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(voi
 {
   fh_real_resolve();
   if (prepare != instant_prepare && parent != on_parent)
-    instant_foreign_handlers();
+    instant_foreign_handlers(prepare ? prepare : parent ? parent : child);
   return fh_real.__register_atfork(prepare, parent, child, dso);
 }
 

@@ -11,6 +11,7 @@
 #include "task.h"
 #include "tell.h"
 #include "thread.h"
+#include "unsafe_calls.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,18 +21,35 @@
 enum {
   COMPARED = 256,        // bytes at a stack pointer that tell whether the thread moved
   EVIDENCE_STACK = 512,  // of each stack, to tell whether it moved
+  HANDLERS = 64,         // registrations of fork handlers that are remembered
   GONE_LISTINGS = 16,    // times that the threads at entry are listed by name
   WAIT_RELEASE_NS = 200000000,
   WAIT_CAPTURE_NS = 1000000000,
 };
 
 static _Atomic int foreign_handlers;
+static _Atomic uint64_t handlers[HANDLERS];
 static struct spinlock capturing;
 
 void
-instant_foreign_handlers(void)
+instant_foreign_handlers(void (*handler)(void))
 {
-  foreign_handlers++;
+  int i = foreign_handlers++;
+
+  if (i < HANDLERS)
+    handlers[i] = (uint64_t)(uintptr_t)handler;
+}
+
+int
+instant_handlers(uint64_t *to, int most)
+{
+  int n = 0;
+
+  for (int i = 0; i < foreign_handlers && i < HANDLERS && n < most; i++) {
+    if (handlers[i])
+      to[n++] = handlers[i];
+  }
+  return n;
 }
 
 // The threads at the entry of the call: those missing at the fork instant were stopped by handlers.
@@ -190,6 +208,7 @@ instant_child(void)
   thread_forget_others();
   if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
+    unsafe_calls_watch();
     process.forked_at = now_ns(CLOCK_MONOTONIC);
     process.outcome = call.outcome;
     if (call.snapshot && call.outcome) {

@@ -3,13 +3,15 @@
 // locks but one of ours that is waited for with a limit.
 #pragma once
 
-#include <stdbool.h>
+#include <stdint.h>
 
 // At the entry of a wrapper: lists the threads, if handlers of others may stop some.
 void instant_begin(const char *entry);
 
-// A module has registered fork handlers.
-void instant_foreign_handlers(void);
+// A module has registered fork handlers, of which this is one.
+void instant_foreign_handlers(void (*handler)(void));
+// One handler of each registration, at most `most` of them.
+int instant_handlers(uint64_t *handlers, int most);
 
 void instant_prepare(void);
 void instant_child(void);

@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
+#include "unsafe_calls.h"
 #include "unwind.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ before_first_thread(void)
   (void)process_options();
   guard_look();
   (void)unwind_load();
+  unsafe_calls_resolve();
   fork_late_start();
   void *memory = memory_map(SLOTS * sizeof(struct slot));
 
@@ -160,6 +162,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
   if (process.secure)
     return fh_real.pthread_create(thread, attributes, start, argument);
   pthread_once(&once, before_first_thread);
+  unsafe_calls_thread();
   struct slot *slot = claim(&i);
   errno = saved;
   if (!slot)

@@ -25,6 +25,8 @@ def check(run, truth):
     if "exec" in truth:
         assert len(execs) == int(truth["exec"]), execs
         assert all(e["fork"] == forks[0]["id"] and e["after_us"] >= 0 for e in execs)
+        assert [e.get("unsafe_calls", []) for e in execs] == [
+            truth["unsafe"].split(",") if "unsafe" in truth else []] * len(execs), execs
     if "exit" in truth:
         assert [e["status"] for e in exits] == [int(truth["exit"])], exits
     for first in run.first_forks:
