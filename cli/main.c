@@ -3,6 +3,7 @@
 #include "options.h"
 #include "replay.h"
 #include "run.h"
+#include "symbolize.h"
 #include "text.h"
 
 #include <fcntl.h>
@@ -38,16 +39,19 @@ main(int argc, char **argv)
   const char *name = argv[1];
   if (!strcmp(name, "run")) {
     parse_run_options(argc - 1, argv + 1, &options);
+    symbolize_strip(options.strip_path_prefix);
     return run(&options);
   }
   if (!strcmp(name, "diagnose")) {
     parse_diagnose_options(argc - 1, argv + 1, &options);
+    symbolize_strip(options.strip_path_prefix);
     int status = diagnose(&options);
     finish_stdout();
     return status;
   }
   if (!strcmp(name, "report")) {
     parse_report_options(argc - 1, argv + 1, &options);
+    symbolize_strip(options.strip_path_prefix);
     return replay(&options);
   }
   if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
@@ -56,7 +60,7 @@ main(int argc, char **argv)
   }
   if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
     if (!print_help(argv[2]))
-      die("help: no such topic '%s': expected run, diagnose or report", argv[2]);
+      die("help: no such topic '%s': expected run, diagnose, report or options", argv[2]);
     return finish_stdout();
   }
   if (name[0] == '-')

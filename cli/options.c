@@ -1,5 +1,6 @@
 #include "options.h"
 #include "text.h"
+#include "text_buffer.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,7 +21,8 @@ static const char general_help[] =
     "  run            run COMMAND and report its hazardous forks\n"
     "  diagnose       prove that processes that hang already are deadlocked\n"
     "  report         render the log of an earlier run again\n"
-    "  help TOPIC     the options of a command: run, diagnose, report\n"
+    "  help TOPIC     the options of a command: run, diagnose, report; or those of the "
+    "environment: options\n"
     "  -h, --help     print this help\n"
     "  -V, --version  print the version\n"
     "\n";
@@ -75,11 +77,11 @@ static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [A
                                "failed; 126 if COMMAND cannot be executed;\n"
                                "127 if it cannot be found.\n"
                                "\n"
-                               "Environment: FORKHOUND_LIBRARY is the path of libforkhound.so, if "
-                               "it is not where it was installed; TMPDIR is\n"
-                               "where the run directory is made (default /tmp); NO_COLOR turns "
-                               "--color auto off; FORKHOUND_OPTIONS is read by the\n"
-                               "library.\n";
+                               "Environment: FORKHOUND_OPTIONS: see 'forkhound help options'; "
+                               "FORKHOUND_LIBRARY is the path of libforkhound.so,\n"
+                               "if it is not where it was installed; TMPDIR is where the run "
+                               "directory is made (default /tmp); NO_COLOR turns\n"
+                               "--color auto off.\n";
 
 static const char report_help[] =
     "Usage: forkhound report [OPTION...] EVENTS.jsonl\n"
@@ -96,6 +98,15 @@ static const char report_help[] =
     "\n"
     "Exit status: 0; 125 if the file cannot be read or holds no event but broken lines.\n";
 
+static void
+print_environment_help(void)
+{
+  char bytes[4096];
+  struct text text = {.bytes = bytes, .size = sizeof bytes};
+  env_options_help(&text);
+  fwrite(bytes, 1, text.length, stdout);
+}
+
 bool
 print_help(const char *topic)
 {
@@ -107,6 +118,8 @@ print_help(const char *topic)
     fputs(diagnose_help, stdout);
   else if (!strcmp(topic, "report"))
     fputs(report_help, stdout);
+  else if (!strcmp(topic, "options"))
+    print_environment_help();
   else
     return false;
   if (!topic)
@@ -274,11 +287,33 @@ add_suppressions(struct options *options, const char *path)
   options->suppressions[options->suppressions_count++] = path;
 }
 
+/* The keys of the environment that concern the command; the library takes the others. */
+static void
+take_environment(struct options *options)
+{
+  static struct env_options env;
+  char warnings[4096];
+  struct text text = {.bytes = warnings, .size = sizeof warnings};
+  env_options_parse(&env, getenv("FORKHOUND_OPTIONS"), &text);
+  if (env.help)
+    env_options_help(&text);
+  fwrite(warnings, 1, text.length, stderr);
+  options->verbose = env.verbosity > 0;
+  options->color = env.color;
+  options->strip_path_prefix = env.strip_path_prefix;
+  if (env.exitcode)
+    options->error_exitcode = env.exitcode;
+  if (env.suppressions[0])
+    add_suppressions(options, env.suppressions);
+}
+
 static void
 parse(int argc, char **argv, struct options *options, const struct option *table)
 {
   const char *sub = argv[0];
   *options = (struct options){.fail_on = LEVEL_DEADLOCK, .error_exitcode = 66, .stuck_after = 1};
+  take_environment(options);
+  bool verbose_given = false;
   opterr = 0;
   optind = 1;
   for (;;) {
@@ -301,8 +336,11 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_COLOR: parse_color(sub, optarg, options); break;
     case OPT_JSON: options->json = true; break;
     case OPT_SUPPRESSIONS: add_suppressions(options, optarg); break;
-    case 'q': options->quiet = true; break;
-    case 'v': options->verbose = true; break;
+    case 'q':
+      options->quiet = true;
+      options->verbose = verbose_given;
+      break;
+    case 'v': options->verbose = verbose_given = true; break;
     case 'h': print_help(sub); exit(fflush(stdout) ? 125 : 0);
     case ':': die("%s: %s: needs a value (try 'forkhound help %s')", sub, argv[before], sub);
     default:

@@ -2,12 +2,13 @@
 #ifndef FORKHOUND_OPTIONS_H
 #define FORKHOUND_OPTIONS_H
 
+#include "env_options.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 enum level { LEVEL_NONE, LEVEL_HAZARD, LEVEL_SUSPECT, LEVEL_DEADLOCK, LEVEL_NEVER };
 enum on_deadlock { DEADLOCK_KILL, DEADLOCK_REPORT, DEADLOCK_STOP };
-enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
   const char *log;       /* NULL: none; %p not yet expanded */
@@ -20,15 +21,16 @@ struct options {
   bool quiet, verbose;
   double time_limit; /* seconds; 0: none */
   enum on_deadlock on_deadlock;
-  double stuck_after;        /* seconds */
-  const char **suppressions; /* files, in their order */
+  double stuck_after;            /* seconds */
+  const char *strip_path_prefix; /* "": none */
+  const char **suppressions;     /* files, in their order */
   size_t suppressions_count;
   char **command;    /* run: COMMAND and its arguments; diagnose: the PIDs */
   const char *input; /* report: FILE */
 };
 
-/* argv[0] is the subcommand's name. Ends the program with one line and 125 on a bad option; with
-   the help and 0 on
+/* What FORKHOUND_OPTIONS says holds where the command line is silent. argv[0] is the subcommand's
+   name. Ends the program with one line and 125 on a bad option; with the help and 0 on
    --help. */
 void parse_run_options(int argc, char **argv, struct options *options);
 void parse_diagnose_options(int argc, char **argv, struct options *options);

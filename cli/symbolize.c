@@ -148,6 +148,14 @@ tidy_path(const char *path)
   return result;
 }
 
+static const char *stripped = "";
+
+void
+symbolize_strip(const char *prefix)
+{
+  stripped = prefix;
+}
+
 static void
 set_line(json_t *frame, const char *directory, const char *file, int line)
 {
@@ -156,7 +164,9 @@ set_line(json_t *frame, const char *directory, const char *file, int line)
   bool relative = file[0] != '/' && directory && directory[0] == '/';
   char *joined = relative ? xasprintf("%s/%s", directory, file) : xstrdup(file);
   char *tidy = tidy_path(joined);
-  json_object_set_new(frame, "file", json_string(tidy));
+  size_t prefix = strlen(stripped);
+  json_object_set_new(frame, "file",
+                      json_string(strncmp(tidy, stripped, prefix) ? tidy : tidy + prefix));
   json_object_set_new(frame, "line", json_integer(line));
   free(tidy);
   free(joined);

@@ -11,4 +11,7 @@
    environment of this process. */
 void symbolize_event(json_t *event);
 
+/* Leaves this out at the beginning of every file from now on; kept by reference. */
+void symbolize_strip(const char *prefix);
+
 #endif

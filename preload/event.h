@@ -2,7 +2,7 @@
 #pragma once
 
 #include "story.h"
-#include "text.h"
+#include "text_buffer.h"
 
 void event_fork(struct text *t, const struct story *story);
 // Of the child of a multithreaded fork: before an exec of `path`, and at its end.

@@ -9,6 +9,7 @@
 #include "output.h"
 #include "process.h"
 #include "target.h"
+#include "tell.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -346,6 +347,13 @@ on_exit_handler(int status, void *unused)
 {
   (void)unused;
   before_exit(status);
+  // The last handler to run, registered before any other. What the program has buffered is written
+  // after the handlers.
+  int exitcode = status == 0 && tell_any() ? process_options()->exitcode : 0;
+  if (exitcode) {
+    fflush(NULL);
+    fh_real._exit(exitcode);
+  }
 }
 
 void

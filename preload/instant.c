@@ -100,7 +100,7 @@ copy_own_stack(void)
 
 // The room for this many threads and some that come meanwhile.
 static int
-most_threads(const struct options *options)
+most_threads(const struct env_options *options)
 {
   return call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
 }
@@ -110,7 +110,7 @@ most_threads(const struct options *options)
 static void
 leave_evidence(void)
 {
-  const struct options *options = process_options();
+  const struct env_options *options = process_options();
 
   if (options->capture == CAPTURE_OFF || !budget_allows(options->snapshot_budget) ||
       !spinlock_try(&capturing, 0))
@@ -125,7 +125,7 @@ leave_evidence(void)
 static void
 capture(void)
 {
-  const struct options *options = process_options();
+  const struct env_options *options = process_options();
 
   if (options->capture == CAPTURE_OFF || !spinlock_try(&capturing, WAIT_CAPTURE_NS))
     return;

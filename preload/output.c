@@ -4,7 +4,7 @@
 #include "guard.h"
 #include "process.h"
 #include "raw_syscall.h"
-#include "text.h"
+#include "text_buffer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,6 +84,17 @@ output_stderr(const struct text *t)
       st.st_dev == stderr_at_start.device && st.st_ino == stderr_at_start.inode)
     write_quietly(STDERR_FILENO, t);
   errno = saved;
+}
+
+bool
+output_wants_color(void)
+{
+  enum color color = process_options()->color;
+  struct termios terminal;
+
+  if (color != COLOR_AUTO)
+    return color == COLOR_ALWAYS;
+  return guard_allows(SYS_ioctl) && RAW(SYS_ioctl, STDERR_FILENO, TCGETS, &terminal) == 0;
 }
 
 static long

@@ -13,6 +13,9 @@ void output_start(void);
 // have closed it and opened its data there.
 void output_stderr(const struct text *t);
 
+// Whether the option `color` and what stderr is now ask for colours there.
+bool output_wants_color(void);
+
 // One event line with its newline, in one O_APPEND write, to the driver's file and to log_path. The
 // file is opened by path each time, so that no descriptor of ours lives in the program. A file that
 // cannot be written is named by one warning line on stderr. False if the driver did not get the

@@ -5,7 +5,7 @@
 #include "fork.h"
 #include "interpose.h"
 #include "output.h"
-#include "text.h"
+#include "text_buffer.h"
 
 #include <string.h>
 #include <sys/auxv.h>
@@ -29,10 +29,10 @@ process_is_child(void)
   return process.fork_id[0] && process.fork_pid == getpid();
 }
 
-const struct options *
+const struct env_options *
 process_options(void)
 {
-  static struct options options;
+  static struct env_options options;
   static _Atomic int state;  // 0 not parsed, 1 being parsed, 2 parsed
 
   int expected = 0;
@@ -42,11 +42,13 @@ process_options(void)
     char bytes[2048];
     struct text warnings = {.bytes = bytes, .size = sizeof bytes};
     bytes[0] = 0;
-    options_parse(&options, process.options_string, &warnings);
+    env_options_parse(&options, process.options_string, &warnings);
     ssize_t n = readlink("/proc/self/exe", process.exe, sizeof process.exe - 1);
     process.exe[n > 0 ? n : 0] = 0;
     atomic_store_explicit(&state, 2, memory_order_release);
-    output_stderr(&warnings);
+    // The command has said so already.
+    if (!process.events[0])
+      output_stderr(&warnings);
   }
   while (atomic_load_explicit(&state, memory_order_acquire) != 2)
     __builtin_ia32_pause();
@@ -87,10 +89,10 @@ start(int argc, char **argv, char **envp)
   budget_start();
   fork_start();
   exec_start();
-  if (strstr(process.options_string, "help=1") && process_options()->help) {
+  if (!process.events[0] && strstr(process.options_string, "help=1") && process_options()->help) {
     char bytes[4096];
     struct text help = {.bytes = bytes, .size = sizeof bytes};
-    options_help(&help);
+    env_options_help(&help);
     output_stderr(&help);
   }
 }

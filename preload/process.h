@@ -3,7 +3,7 @@
 // overwrite theirs with a process title.
 #pragma once
 
-#include "options.h"
+#include "env_options.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -38,6 +38,6 @@ extern struct process process;
 bool process_is_child(void);
 
 // Parsed at the first call; call it before the fork, not in a child.
-const struct options *process_options(void);
+const struct env_options *process_options(void);
 
 uint64_t now_ns(clockid_t clock);

@@ -90,15 +90,16 @@ add_threads(struct text *t, const struct story *story)
 }
 
 void
-report_fork(struct text *t, const struct story *story)
+report_fork(struct text *t, const struct story *story, bool color)
 {
   const char *slash = strrchr(process.exe, '/');
   const char *program = slash ? slash + 1 : process.exe;
 
-  text_add(t, "==================\nforkhound: HAZARD: child %d of %d (", (int)story->child,
-           (int)getpid());
+  text_add(t, "==================\n%sforkhound: HAZARD: child %d of %d (",
+           color ? "\033[1;31m" : "", (int)story->child, (int)getpid());
   text_add_escaped(t, program);
-  text_add(t, ") runs on in a copy of a process that had %d threads\n  ", story->threads);
+  text_add(t, ") runs on in a copy of a process that had %d threads%s\n  ", story->threads,
+           color ? "\033[0m" : "");
   if (story->group_count) {
     int others = story->threads - 1;
     text_add(t, "%d other thread%s alive: ", others, others == 1 ? " was" : "s were");
@@ -117,10 +118,11 @@ report_fork(struct text *t, const struct story *story)
   text_add(t,
            "  What to do: fork before the threads start, exec at once in the child, or use a start "
            "method that does not fork\n  (Python: multiprocessing.set_start_method(\"spawn\")).\n");
-  text_add(t, "SUMMARY: forkhound: hazard: %s of %d forked child %d with %d other thread%s alive (",
-           story->entry ? story->entry : "fork", (int)getpid(), (int)story->child,
-           story->threads - 1, story->threads == 2 ? "" : "s");
+  text_add(t,
+           "%sSUMMARY: forkhound: hazard: %s of %d forked child %d with %d other thread%s alive (",
+           color ? "\033[1m" : "", story->entry ? story->entry : "fork", (int)getpid(),
+           (int)story->child, story->threads - 1, story->threads == 2 ? "" : "s");
   add_groups(t, story);
-  text_add(t, ")\n==================\n");
+  text_add(t, ")%s\n==================\n", color ? "\033[0m" : "");
   symbol_done();
 }

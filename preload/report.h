@@ -2,6 +2,6 @@
 #pragma once
 
 #include "story.h"
-#include "text.h"
+#include "text_buffer.h"
 
-void report_fork(struct text *t, const struct story *story);
+void report_fork(struct text *t, const struct story *story, bool color);

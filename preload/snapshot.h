@@ -2,7 +2,7 @@
 // them go. One file per system.
 #pragma once
 
-#include "options.h"
+#include "env_options.h"
 #include "thread_state.h"
 
 #include <stdbool.h>

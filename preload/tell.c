@@ -24,10 +24,19 @@ enum {
 };
 
 static struct spinlock unwinding;
+static _Atomic unsigned hazards_told;  // as text, by this process
+
+bool
+tell_any(void)
+{
+  return hazards_told > 0;
+}
 
 void
 tell_child(void)
 {
+  if (hazards_told)
+    hazards_told = 0;
   // libunwind's own locks may be held for ever here: then this process unwinds no more.
   spinlock_poison(&unwinding);
 }
@@ -88,8 +97,9 @@ emit(struct telling *telling)
   }
   if (telling->wants_text) {
     t->length = 0;
-    report_fork(t, &telling->story);
+    report_fork(t, &telling->story, output_wants_color());
     output_stderr(t);
+    hazards_told++;
   }
 }
 

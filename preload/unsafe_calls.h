@@ -2,7 +2,7 @@
 // for a lock that another thread held (fork(2), signal-safety(7)).
 #pragma once
 
-#include "text.h"
+#include "text_buffer.h"
 
 // X(symbol, name in reports). malloc is not among them: libc protects its own.
 #define FH_UNSAFE_CALLS(X)                                                                         \

@@ -5,7 +5,8 @@ import signal
 import tempfile
 from pathlib import Path
 
-from harness import COMMAND, bare, build_program, driven, execute
+from harness import (COMMAND, PROGRAMS, bare, build_program, driven, environment,
+                     execute)
 
 
 def test_own_statuses():
@@ -102,3 +103,16 @@ def test_suppressions():
         assert run.status == 128 + 9 and "DEADLOCK" not in run.err, run.err
     run = driven(["true"], "--suppressions", "/does/not/exist")
     assert run.status == 125, run.err
+
+
+def test_options_of_the_environment():
+    program = build_program("two_sites")
+    assert bare([program], "exitcode=7").status == 7
+    assert bare([build_program("fork_exec")], "exitcode=7").status == 0
+    assert "\x1b[1;31mforkhound: HAZARD" in bare([program], "color=always").err
+    assert "\x1b[" not in bare([program]).err
+    env = environment(FORKHOUND_OPTIONS=f"strip_path_prefix={PROGRAMS}/:exitcode=9:colour=x")
+    run = driven([program], "--fail-on", "hazard", env=env)
+    assert run.status == 9, run.err
+    assert "SUMMARY: forkhound: hazard at two_sites.c:" in run.err, run.err
+    assert run.err.count("unknown key 'colour'") == 1, run.err

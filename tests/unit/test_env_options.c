@@ -1,6 +1,6 @@
-#include "options.h"
+#include "env_options.h"
 
-#include "text.h"
+#include "text_buffer.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -8,17 +8,17 @@
 
 static char bytes[4096];
 static struct text warnings;
-static struct options options;
+static struct env_options options;
 
 static void
 parse(const char *string)
 {
   memset(bytes, 0, sizeof bytes);
   warnings = (struct text){.bytes = bytes, .size = sizeof bytes};
-  options_parse(&options, string, &warnings);
+  env_options_parse(&options, string, &warnings);
 }
 
-Test(options, defaults)
+Test(env_options, defaults)
 {
   parse(NULL);
   cr_assert_eq(options.verbosity, 0);
@@ -29,7 +29,7 @@ Test(options, defaults)
   cr_assert_str_eq(bytes, "");
 }
 
-Test(options, reads_every_kind)
+Test(env_options, reads_every_kind)
 {
   parse("verbosity=2:log_path=/tmp/x.%p::capture=proc:help=1:max_threads=10000");
   cr_assert_eq(options.verbosity, 2);
@@ -40,7 +40,28 @@ Test(options, reads_every_kind)
   cr_assert_str_eq(bytes, "");
 }
 
-Test(options, a_bad_value_is_named_and_the_rest_counts)
+Test(env_options, reads_the_command_s_keys)
+{
+  parse("exitcode=9:color=never:strip_path_prefix=/src/:suppressions=a b:print_suppressions=1");
+  cr_assert_eq(options.exitcode, 9);
+  cr_assert_eq(options.color, COLOR_NEVER);
+  cr_assert_str_eq(options.strip_path_prefix, "/src/");
+  cr_assert_str_eq(options.suppressions, "a b");
+  cr_assert(options.print_suppressions);
+  cr_assert_str_eq(bytes, "");
+}
+
+Test(env_options, a_word_of_the_help_is_no_choice)
+{
+  parse("color=or:capture=how:capture=");
+  cr_assert_eq(options.color, COLOR_AUTO);
+  cr_assert_eq(options.capture, CAPTURE_AUTO);
+  cr_assert(strstr(bytes, "color: expected auto, always or never, got 'or'"));
+  cr_assert(strstr(bytes, "expected auto, ptrace, exact, proc or off, got 'how'"));
+  cr_assert(strstr(bytes, "expected auto, ptrace, exact, proc or off, got ''"));
+}
+
+Test(env_options, a_bad_value_is_named_and_the_rest_counts)
 {
   parse("max_frames=banana:verbosity=1:max_threads=0:capture=often");
   cr_assert_eq(options.verbosity, 1);
@@ -50,7 +71,7 @@ Test(options, a_bad_value_is_named_and_the_rest_counts)
   cr_assert(strstr(bytes, "capture: expected auto, ptrace, exact, proc or off, got 'often'"));
 }
 
-Test(options, unknown_keys_are_named_harmlessly)
+Test(env_options, unknown_keys_are_named_harmlessly)
 {
   parse("verbosty=1:verbosity:\x1b[2J=1");
   cr_assert(strstr(bytes, "unknown key 'verbosty'"));
@@ -59,7 +80,7 @@ Test(options, unknown_keys_are_named_harmlessly)
   cr_assert_null(strchr(bytes, '\x1b'));
 }
 
-Test(options, too_long_a_path_is_refused)
+Test(env_options, too_long_a_path_is_refused)
 {
   char string[700] = "log_path=";
   memset(string + 9, 'a', 600);
@@ -69,7 +90,7 @@ Test(options, too_long_a_path_is_refused)
 }
 
 // Any bytes: no crash (the sanitizer build watches), and every field stays in its range.
-Test(options, survives_random_strings)
+Test(env_options, survives_random_strings)
 {
   static const char *const pieces[] = {"verbosity", "capture", "log_path", "=",
                                        ":",         "1",       "-",        "999999999999999999999",

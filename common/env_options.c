@@ -1,13 +1,13 @@
-#include "options.h"
+#include "env_options.h"
 
-#include "text.h"
+#include "text_buffer.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { NUMBER, BOOL, STRING, CAPTURE };
+enum kind { NUMBER, BOOL, STRING, CHOICE };
 
 struct key {
   const char *name;
@@ -17,25 +17,33 @@ struct key {
   const char *help;
 };
 
-#define FIELD(name) offsetof(struct options, name)
+#define FIELD(name) offsetof(struct env_options, name)
 
 static const struct key keys[] = {
     {"verbosity", NUMBER, FIELD(verbosity), 0, 3, 0, "1: report forks whose child exec'd too"},
     {"log_path", STRING, FIELD(log_path), 0, 512, 0,
      "append events as JSON lines to this file; %p is the pid"},
+    {"exitcode", NUMBER, FIELD(exitcode), 0, 255, 0,
+     "exit status of a process that reported a hazard and would have exited with 0; with the "
+     "command: that of --error-exitcode"},
+    {"suppressions", STRING, FIELD(suppressions), 0, 512, 0,
+     "leave out findings that fit a line of this file"},
+    {"print_suppressions", BOOL, FIELD(print_suppressions), 0, 1, 0,
+     "the command prints how often each line of it fitted"},
+    {"color", CHOICE, FIELD(color), 0, 0, COLOR_AUTO, "auto, always or never"},
+    {"strip_path_prefix", STRING, FIELD(strip_path_prefix), 0, 512, 0,
+     "the command leaves this out at the beginning of source paths"},
     {"max_threads", NUMBER, FIELD(max_threads), 1, 10000, 1000, "stacks taken at one fork"},
     {"max_frames", NUMBER, FIELD(max_frames), 1, 256, 64, "frames of one stack"},
     {"stack_kb", NUMBER, FIELD(stack_kb), 4, 1024, 64, "KiB copied of one stack"},
     {"snapshot_budget", NUMBER, FIELD(snapshot_budget), 0, 100, 2,
      "percent of the time that threads may be stopped at later forks of a known place"},
-    {"capture", CAPTURE, FIELD(capture), 0, 0, CAPTURE_AUTO,
+    {"capture", CHOICE, FIELD(capture), 0, 0, CAPTURE_AUTO,
      "auto, ptrace, exact, proc or off: how stacks are taken"},
     {"help", BOOL, FIELD(help), 0, 1, 0, "print this"},
 };
 
-enum { KEYS = sizeof keys / sizeof keys[0], CAPTURE_MODES = CAPTURE_OFF + 1 };
-
-static const char *const capture_names[] = {"auto", "ptrace", "exact", "proc", "off"};
+enum { KEYS = sizeof keys / sizeof keys[0] };
 
 static bool
 parse_number(const char *value, int least, int most, int *result)
@@ -50,8 +58,25 @@ parse_number(const char *value, int least, int most, int *result)
   return true;
 }
 
+// The position of a word among those that the help begins with, "a, b or c"; -1: none of them.
+static int
+choice(const char *help, const char *word)
+{
+  size_t length = strlen(word);
+
+  for (int i = 0; length > 0 && *help && *help != ':'; i++) {
+    size_t n = strcspn(help, ",: ");
+    if (n == length && memcmp(help, word, n) == 0)
+      return i;
+    help += n + strspn(help + n, ", ");
+    if (strncmp(help, "or ", 3) == 0)
+      help += 3;
+  }
+  return -1;
+}
+
 static void
-set(struct options *options, const struct key *key, const char *value, struct text *warnings)
+set(struct env_options *options, const struct key *key, const char *value, struct text *warnings)
 {
   char *field = (char *)options + key->offset;
   int number;
@@ -80,16 +105,14 @@ set(struct options *options, const struct key *key, const char *value, struct te
     text_add(warnings, "forkhound: FORKHOUND_OPTIONS: %s: longer than %d bytes: '", key->name,
              key->most - 1);
     break;
-  case CAPTURE:
-    for (int i = 0; i < CAPTURE_MODES; i++) {
-      if (strcmp(value, capture_names[i]) == 0) {
-        options->capture = (enum capture_mode)i;
-        return;
-      }
+  case CHOICE:
+    number = choice(key->help, value);
+    if (number >= 0) {
+      memcpy(field, &number, sizeof number);
+      return;
     }
-    text_add(warnings,
-             "forkhound: FORKHOUND_OPTIONS: capture: expected auto, ptrace, exact, proc or off, "
-             "got '");
+    text_add(warnings, "forkhound: FORKHOUND_OPTIONS: %s: expected %.*s, got '", key->name,
+             (int)strcspn(key->help, ":"), key->help);
     break;
   }
   text_add_escaped(warnings, value);
@@ -97,7 +120,7 @@ set(struct options *options, const struct key *key, const char *value, struct te
 }
 
 void
-options_parse(struct options *options, const char *string, struct text *warnings)
+env_options_parse(struct env_options *options, const char *string, struct text *warnings)
 {
   memset(options, 0, sizeof *options);
   for (int i = 0; i < KEYS; i++) {
@@ -134,7 +157,7 @@ options_parse(struct options *options, const char *string, struct text *warnings
 }
 
 void
-options_help(struct text *t)
+env_options_help(struct text *t)
 {
   text_add(t, "FORKHOUND_OPTIONS=key=value:key=value...\n");
   for (int i = 0; i < KEYS; i++) {
