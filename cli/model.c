@@ -269,7 +269,7 @@ model_add(struct model *model, json_t *event)
     return add_fork(model, event);
   if (!strcmp(kind, "child"))
     add_grandchild(model, event);
-  if (!strcmp(kind, "exec") || !strcmp(kind, "exit"))
+  if (!strcmp(kind, "exec"))
     set_gone(model, get_integer(event, "pid"), true);
   if (!strcmp(kind, "exec"))
     return add_exec(model, event);

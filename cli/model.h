@@ -50,7 +50,7 @@ struct model {
   size_t fork_count;
   struct arrival *arrived; /* children of multithreaded forks, as they become known */
   size_t arrived_count;
-  json_t *gone; /* pids that have exec'd or ended since, as keys */
+  json_t *gone; /* pids that have exec'd since, as keys */
   struct site **sites;
   size_t site_count;
   struct blind_spot *blind;
@@ -69,7 +69,7 @@ void model_free(struct model *model);
 struct fork_record *model_add(struct model *model, json_t *event);
 /* Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none. */
 struct fork_record *model_find(struct model *model, json_t *event);
-/* Whether the process has exec'd or ended, by its own account. */
+/* Whether the process has exec'd, by its own account. */
 bool model_gone(const struct model *model, long long pid);
 /* Returns a fork whose child has become a hazard because it had not called exec at `now_ns`; NULL:
  * no more. */

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// The process's clock begins here.
+// The process's clock begins here: before its first thread is made.
 void budget_start(void);
 
 // One more capture as long as the last one keeps within `percent` of the time since the start.

@@ -25,24 +25,18 @@ enum { MOST_VARIABLES = 8192 };
 
 // A variable of ours is missing from `environment`.
 static bool
-lost(char *const environment[], const char *name, const char *value)
+lost(char *const environment[], const struct variable *variable)
 {
-  size_t n = strlen(name);
+  size_t n = variable->text ? (size_t)(variable->value - variable->text) : 0;
 
-  if (!value[0])
+  if (n == 0)
     return false;
   for (; environment && *environment; environment++) {
-    if (strncmp(*environment, name, n) == 0 && (*environment)[n] == '=')
+    if (strncmp(*environment, variable->text, n) == 0)
       return false;
   }
   return true;
 }
-
-struct extra {
-  char preload[sizeof process.preload + 16];
-  char events[sizeof process.events + 24];
-  char options[sizeof process.options_string + 24];
-};
 
 static size_t
 count(char *const list[])
@@ -57,7 +51,7 @@ count(char *const list[])
 // The environment with our variables back; without LD_PRELOAD for a program that would not start
 // with it.
 static char **
-adapt(char *const environment[], bool without_preload, char **to, struct extra *extra)
+adapt(char *const environment[], bool without_preload, char **to)
 {
   size_t n = 0;
 
@@ -65,18 +59,12 @@ adapt(char *const environment[], bool without_preload, char **to, struct extra *
     if (!without_preload || strncmp(environment[i], "LD_PRELOAD=", 11) != 0)
       to[n++] = environment[i];
   }
-  if (!without_preload && lost(environment, "LD_PRELOAD", process.preload)) {
-    snprintf(extra->preload, sizeof extra->preload, "LD_PRELOAD=%s", process.preload);
-    to[n++] = extra->preload;
-  }
-  if (lost(environment, "FORKHOUND_EVENTS", process.events)) {
-    snprintf(extra->events, sizeof extra->events, "FORKHOUND_EVENTS=%s", process.events);
-    to[n++] = extra->events;
-  }
-  if (lost(environment, "FORKHOUND_OPTIONS", process.options_string)) {
-    snprintf(extra->options, sizeof extra->options, "FORKHOUND_OPTIONS=%s", process.options_string);
-    to[n++] = extra->options;
-  }
+  if (!without_preload && lost(environment, &process.preload))
+    to[n++] = process.preload.text;
+  if (lost(environment, &process.events))
+    to[n++] = process.events.text;
+  if (lost(environment, &process.options))
+    to[n++] = process.options.text;
   to[n] = NULL;
   return to;
 }
@@ -84,10 +72,9 @@ adapt(char *const environment[], bool without_preload, char **to, struct extra *
 // The environment for the exec: as given, or a copy on the caller's stack with our variables back.
 // No allocation: the caller may be a vfork child.
 #define ADAPTED(environment, target)                                                               \
-  (keeps((environment), (target))                                                                  \
-       ? (char **)(environment)                                                                    \
-       : adapt((environment), (target) == TARGET_MUSL,                                             \
-               alloca((count(environment) + 4) * sizeof(char *)), alloca(sizeof(struct extra))))
+  (keeps((environment), (target)) ? (char **)(environment)                                         \
+                                  : adapt((environment), (target) == TARGET_MUSL,                  \
+                                          alloca((count(environment) + 4) * sizeof(char *))))
 
 static bool
 keeps(char *const environment[], enum target target)
@@ -99,7 +86,7 @@ keeps(char *const environment[], enum target target)
       (environment && memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)environment) == 0) ||
       count(environment) > MOST_VARIABLES)
     return true;
-  return target != TARGET_MUSL && !lost(environment, "LD_PRELOAD", process.preload);
+  return target != TARGET_MUSL && !lost(environment, &process.preload);
 }
 
 static void
@@ -342,14 +329,22 @@ before_exit(int status)
   errno = saved;
 }
 
+static int exit_status = -1;  // that exit() was called with
+
 static void
 on_exit_handler(int status, void *unused)
 {
   (void)unused;
   before_exit(status);
-  // The last handler to run, registered before any other. What the program has buffered is written
-  // after the handlers.
-  int exitcode = status == 0 && tell_any() ? process_options()->exitcode : 0;
+  exit_status = status;
+}
+
+// An initfirst library is finished last; only what the program has buffered is written later.
+__attribute__((destructor)) static void
+finish(void)
+{
+  int exitcode = exit_status == 0 && tell_any() ? process_options()->exitcode : 0;
+
   if (exitcode) {
     fflush(NULL);
     fh_real._exit(exitcode);

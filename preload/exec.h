@@ -1,6 +1,6 @@
 // The outcome of a child.
 #pragma once
 
-// Has exit() report the end of a child. From the constructor: in a child, libc's list of exit
-// functions may be locked for ever.
+// Has exit() report the end of a child. Before the first thread is made: in a child, libc's list of
+// exit functions may be locked for ever.
 void exec_start(void);

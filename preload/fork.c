@@ -11,6 +11,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 static void
@@ -23,7 +25,11 @@ on_parent(void)
 void
 fork_start(void)
 {
-  pthread_atfork(instant_prepare, NULL, instant_child);
+  static _Atomic bool started;
+
+  // No pthread_once(): ThreadSanitizer, which intercepts it, registers handlers before it is ready.
+  if (!atomic_exchange(&started, true))
+    pthread_atfork(instant_prepare, NULL, instant_child);
 }
 
 void
@@ -36,8 +42,10 @@ FH_EXPORT int
 __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
 {
   fh_real_resolve();
-  if (prepare != instant_prepare && parent != on_parent)
+  if (prepare != instant_prepare && parent != on_parent) {
+    fork_start();
     instant_foreign_handlers(prepare ? prepare : parent ? parent : child);
+  }
   return fh_real.__register_atfork(prepare, parent, child, dso);
 }
 
@@ -46,7 +54,10 @@ static bool
 passes(void)
 {
   fh_real_resolve();
-  return process.secure || call.entry != NULL;
+  if (process.secure || call.entry)
+    return true;
+  fork_start();
+  return false;
 }
 
 FH_EXPORT pid_t

@@ -2,7 +2,8 @@
 // forks that libc does inside (forkpty).
 #pragma once
 
-// Registers the fork handlers, before those of any other module. From the constructor.
+// Registers the fork handlers, once: before those of any other module, before the first thread is
+// made, and before the first fork.
 void fork_start(void);
 
 // Registers the parent handler that tells forks of no wrapper: late, when other modules have

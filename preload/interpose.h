@@ -45,7 +45,7 @@ struct fh_real {
 #undef FH_REAL_MEMBER
 
 // The next definition of each symbol in the program's search order. Call fh_real_resolve() before
-// the first use of a member; it is idempotent, cheap after the first call, and must have run before
-// any fork of a multithreaded process, because dlsym() may hang in the child of one.
+// the first use of a member; it is idempotent, cheap after the first call, and pthread_create() has
+// called it before any fork of a multithreaded process: dlsym() may hang in the child of one.
 extern struct fh_real fh_real;
 void fh_real_resolve(void);

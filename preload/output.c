@@ -128,7 +128,7 @@ expand_pid(const char *pattern, char *path, size_t size)
 bool
 output_wants_events(void)
 {
-  return process.events[0] || process_options()->log_path[0];
+  return process.events.value[0] || process_options()->log_path[0];
 }
 
 // Of the process and its fork children together one line is enough: children do not warn.
@@ -152,11 +152,11 @@ output_event(const struct text *t)
 {
   const char *pattern = process_options()->log_path;
   int saved = errno;
-  long error = process.events[0] ? append(process.events, t) : 0;
+  long error = process.events.value[0] ? append(process.events.value, t) : 0;
 
   // ENOENT: the command has ended, and the program goes on without it.
   if (error < 0 && error != -ENOENT)
-    warn("the event file", process.events, error);
+    warn("the event file", process.events.value, error);
   if (pattern[0]) {
     char path[600];
     expand_pid(pattern, path, sizeof path);

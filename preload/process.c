@@ -1,9 +1,5 @@
 #include "process.h"
 
-#include "budget.h"
-#include "exec.h"
-#include "fork.h"
-#include "interpose.h"
 #include "output.h"
 #include "text_buffer.h"
 
@@ -12,7 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-struct process process;
+struct process process = {
+    .preload = {.value = ""}, .options = {.value = ""}, .events = {.value = ""}};
 
 uint64_t
 now_ns(clockid_t clock)
@@ -42,12 +39,12 @@ process_options(void)
     char bytes[2048];
     struct text warnings = {.bytes = bytes, .size = sizeof bytes};
     bytes[0] = 0;
-    env_options_parse(&options, process.options_string, &warnings);
+    env_options_parse(&options, process.options.value, &warnings);
     ssize_t n = readlink("/proc/self/exe", process.exe, sizeof process.exe - 1);
     process.exe[n > 0 ? n : 0] = 0;
     atomic_store_explicit(&state, 2, memory_order_release);
     // The command has said so already.
-    if (!process.events[0])
+    if (!process.events.value[0])
       output_stderr(&warnings);
   }
   while (atomic_load_explicit(&state, memory_order_acquire) != 2)
@@ -55,16 +52,20 @@ process_options(void)
   return &options;
 }
 
-static void
-keep(char *to, size_t size, const char *variable, const char *name)
-{
-  size_t n = strlen(name);
+// The variables one after the other: only the pages in use cost.
+static char kept[10240];
+static size_t kept_length;
 
-  if (strncmp(variable, name, n) != 0)
+static void
+keep(struct variable *to, char *text, const char *name)
+{
+  size_t n = strlen(name), length = strlen(text) + 1;
+
+  if (strncmp(text, name, n) != 0 || length > sizeof kept - kept_length)
     return;
-  size_t length = strlen(variable + n);
-  if (length < size)
-    memcpy(to, variable + n, length + 1);
+  to->text = memcpy(kept + kept_length, text, length);
+  to->value = to->text + n;
+  kept_length += length;
 }
 
 // glibc passes argc, argv and envp to constructors. getenv() does not work yet in an initfirst one.
@@ -78,18 +79,15 @@ start(int argc, char **argv, char **envp)
     return;
   for (char **e = envp; *e; e++) {
     if ((*e)[0] == 'L')
-      keep(process.preload, sizeof process.preload, *e, "LD_PRELOAD=");
+      keep(&process.preload, *e, "LD_PRELOAD=");
     else if ((*e)[0] == 'F') {
-      keep(process.events, sizeof process.events, *e, "FORKHOUND_EVENTS=");
-      keep(process.options_string, sizeof process.options_string, *e, "FORKHOUND_OPTIONS=");
+      keep(&process.events, *e, "FORKHOUND_EVENTS=");
+      keep(&process.options, *e, "FORKHOUND_OPTIONS=");
     }
   }
-  fh_real_resolve();
   output_start();
-  budget_start();
-  fork_start();
-  exec_start();
-  if (!process.events[0] && strstr(process.options_string, "help=1") && process_options()->help) {
+  if (!process.events.value[0] && strstr(process.options.value, "help=1") &&
+      process_options()->help) {
     char bytes[4096];
     struct text help = {.bytes = bytes, .size = sizeof bytes};
     env_options_help(&help);

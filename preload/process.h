@@ -6,6 +6,7 @@
 #include "env_options.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,6 +20,12 @@ struct outcome {
   unsigned char same[];  // for each captured thread: 1 the child's stack is as captured, 2 moved
 };
 
+// A variable of the environment.
+struct variable {
+  const char *value;
+  char *text;  // "NAME=value", or NULL
+};
+
 struct process {
   bool secure;  // set-user-ID and the like: do nothing
   // In the child of a multithreaded fork, before exec; else fork_id is "". A grandchild keeps them.
@@ -26,10 +33,10 @@ struct process {
   pid_t fork_pid;      // the process these lines speak of: a vfork child shares our memory
   uint64_t forked_at;  // CLOCK_MONOTONIC, ns
   struct outcome *outcome;
+  // As they were at the start; "" where they were not set, or too long.
+  struct variable preload, options;
+  struct variable events;  // FORKHOUND_EVENTS: the driver's event file
   char exe[256];
-  char events[512];    // the driver's event file, or ""
-  char preload[4096];  // LD_PRELOAD and FORKHOUND_OPTIONS as they were at the start
-  char options_string[4096];
 };
 
 extern struct process process;

@@ -47,7 +47,7 @@ tell_grandchild(void)
   char bytes[1024];
   struct text t = {.bytes = bytes, .size = sizeof bytes};
 
-  if (!process.events[0])
+  if (!process.events.value[0])
     return;
   event_child(&t);
   if (!t.truncated)
@@ -192,7 +192,7 @@ tell(pid_t child)
       story->evidence = (uint64_t)(uintptr_t)call.snapshot->threads;
   }
   // A driver decides by itself what to tell, and when.
-  telling.wants_text = first && !process.events[0];
+  telling.wants_text = first && !process.events.value[0];
   if (telling.wants_text && process_options()->verbosity == 0 && call.outcome)
     telling.wants_text = futex_wait_shared(&call.outcome->ended, WAIT_EXEC_NS) != OUTCOME_EXEC;
   if (!first) {

@@ -1,5 +1,7 @@
 #include "thread.h"
 
+#include "budget.h"
+#include "exec.h"
 #include "fork.h"
 #include "guard.h"
 #include "interpose.h"
@@ -53,6 +55,9 @@ on_end(void *value)
 static void
 before_first_thread(void)
 {
+  fork_start();
+  exec_start();
+  budget_start();
   (void)process_options();
   guard_look();
   (void)unwind_load();
