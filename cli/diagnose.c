@@ -2,12 +2,11 @@
 #include "json_get.h"
 #include "live_stack.h"
 #include "procfs.h"
-#include "proof.h"
 #include "render.h"
 #include "stack.h"
 #include "symbolize.h"
 #include "text.h"
-#include "wait_state.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,15 +17,14 @@
 
 struct patient {
   pid_t pid, parent;
-  unsigned long long start;
   bool named; /* on the command line, not only below one of those */
-  struct wait_state wait;
 };
 
 struct ward {
+  const struct options *options;
   struct patient *list;
   size_t count;
-  bool unread, proven;
+  bool unread, proven, found;
 };
 
 static char *
@@ -55,10 +53,11 @@ admit(struct ward *ward, pid_t pid, bool named)
 {
   struct patient patient = {.pid = pid, .named = named};
   char state;
+  unsigned long long start;
   for (size_t i = 0; i < ward->count; i++)
     if (ward->list[i].pid == pid)
       return;
-  if (!procfs_stat(pid, &state, &patient.start))
+  if (!procfs_stat(pid, &state, &start))
     return;
   patient.parent = (pid_t)procfs_status(pid, 0, "PPid", 10);
   ward->list = xrealloc(ward->list, (ward->count + 1) * sizeof *ward->list);
@@ -128,22 +127,27 @@ owner_in_parent(pid_t parent, pid_t tid)
   return owner;
 }
 
-static void
-examine(struct ward *ward, const struct options *options, const struct patient *patient,
-        long long waited_ms)
+static const struct patient *
+find_patient(const struct ward *ward, pid_t pid)
 {
-  char *exe = exe_of(patient->pid);
-  struct suspect suspect = {.pid = patient->pid, .exe = exe};
-  json_t *event = prove(&suspect, &patient->wait, waited_ms);
-  free(exe);
-  if (!event)
-    return;
+  for (size_t i = 0; i < ward->count; i++)
+    if (ward->list[i].pid == pid)
+      return &ward->list[i];
+  return NULL;
+}
+
+static void
+on_found(void *context, pid_t pid, json_t *event)
+{
+  struct ward *ward = context;
+  const struct patient *patient = find_patient(ward, pid);
   pid_t tid = (pid_t)get_integer(json_object_get(event, "lock"), "owner_tid");
   json_t *owner = tid ? owner_in_parent(patient->parent, tid) : NULL;
   if (owner)
     json_object_set_new(event, "owner", owner);
+  ward->found = true;
   ward->proven |= !strcmp(get_string(event, "event"), "deadlock");
-  if (options->json) {
+  if (ward->options->json) {
     json_dumpf(event, stdout, JSON_COMPACT);
     putchar('\n');
   } else {
@@ -194,37 +198,57 @@ check_rights(struct ward *ward, const struct patient *patient)
   free(text);
 }
 
+/* Most likely forked from a process with threads, and not exec'd since. */
+static bool
+is_copy(const struct patient *patient, const char *exe)
+{
+  char *of_parent = exe_of(patient->parent);
+  bool copy = *exe && !strcmp(exe, of_parent) && procfs_task_count(patient->parent) > 1;
+  free(of_parent);
+  return copy;
+}
+
+static void
+observe(struct ward *ward)
+{
+  struct watch watch;
+  struct fork_record *forks = xrealloc(NULL, ward->count * sizeof *forks + 1);
+  watch_init(&watch, (long long)(ward->options->stuck_after * 1e9));
+  watch.hurried = true;
+  watch.found = on_found;
+  watch.context = ward;
+  for (size_t i = 0; i < ward->count; i++) {
+    const struct patient *patient = &ward->list[i];
+    char *exe = exe_of(patient->pid);
+    forks[i] = (struct fork_record){
+        .event = json_pack("{s:s, s:i}", "exe", exe, "pid", (int)patient->parent)};
+    watch_add(&watch, &forks[i], patient->pid, !is_copy(patient, exe));
+    free(exe);
+  }
+  /* The last of them to tell what was seen so long. */
+  int looks = 5 + (int)(ward->options->stuck_after / 0.1);
+  for (int i = 0; i < looks; i++) {
+    watch_tick(&watch, NULL);
+    nanosleep(&(struct timespec){0, 100000000}, NULL);
+  }
+  watch_free(&watch);
+  for (size_t i = 0; i < ward->count; i++)
+    json_decref(forks[i].event);
+  free(forks);
+}
+
 int
 diagnose(const struct options *options)
 {
-  struct ward ward = {0};
-  bool found = false;
+  struct ward ward = {.options = options};
   for (char **pid = options->command; *pid; pid++)
     admit_named(&ward, *pid);
   admit_descendants(&ward);
-  for (size_t i = 0; i < ward.count; i++) {
-    check_rights(&ward, &ward.list[i]);
-    wait_state_read(ward.list[i].pid, &ward.list[i].wait);
-  }
-  struct timespec pause = {
-      (time_t)options->stuck_after,
-      (long)((options->stuck_after - (double)(time_t)options->stuck_after) * 1e9)};
-  nanosleep(&pause, NULL);
-  for (size_t i = 0; i < ward.count; i++) {
-    struct patient *patient = &ward.list[i];
-    struct wait_state now;
-    if (!patient->wait.count || !wait_state_read(patient->pid, &now))
-      continue;
-    if (wait_state_equal(&now, &patient->wait, true)) {
-      examine(&ward, options, patient, (long long)(options->stuck_after * 1000));
-      found = true;
-    }
-    wait_state_free(&now);
-  }
-  if (!ward.proven && !found && !ward.unread && !options->json)
-    say_healthy(&ward);
   for (size_t i = 0; i < ward.count; i++)
-    wait_state_free(&ward.list[i].wait);
+    check_rights(&ward, &ward.list[i]);
+  observe(&ward);
+  if (!ward.found && !ward.unread && !options->json)
+    say_healthy(&ward);
   free(ward.list);
   return ward.proven ? options->error_exitcode : ward.unread ? 125 : 0;
 }

@@ -10,8 +10,8 @@
 enum { MOST_FRAMES = 256 };
 
 struct live {
-  Dwfl *dwfl;
   pid_t pid;
+  Dwfl *dwfl;
   bool attached;
   const uint64_t *registers; /* of the thread that live_stack_from() unwinds */
 };
@@ -109,11 +109,22 @@ live_close(struct live *live)
   free(live);
 }
 
+/* The anonymous pages of a module's .bss follow those of its file. */
+static Dwfl_Module *
+module_of(struct live *live, uint64_t address)
+{
+  struct mapping mapping;
+  Dwfl_Module *module = dwfl_addrmodule(live->dwfl, address);
+  if (!module && procfs_mapping(live->pid, address, &mapping) && !*mapping.path)
+    module = dwfl_addrmodule(live->dwfl, mapping.start - 1);
+  return module;
+}
+
 /* Adds module and offset; the module, or NULL. */
 static Dwfl_Module *
 place(struct live *live, json_t *frame, uint64_t address)
 {
-  Dwfl_Module *module = dwfl_addrmodule(live->dwfl, address);
+  Dwfl_Module *module = module_of(live, address);
   Dwarf_Addr start;
   const char *path = NULL;
   if (!module)

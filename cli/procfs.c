@@ -6,18 +6,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-char *
-procfs_read(pid_t pid, pid_t tid, const char *name)
+int
+procfs_open(pid_t pid, pid_t tid, const char *name)
 {
   char path[128];
   if (tid)
     snprintf(path, sizeof path, "/proc/%d/task/%d/%s", (int)pid, (int)tid, name);
   else
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+char *
+procfs_read(pid_t pid, pid_t tid, const char *name)
+{
+  int fd = procfs_open(pid, tid, name);
   if (fd < 0)
     return NULL;
   size_t used = 0, size = 1024;
@@ -37,21 +44,63 @@ procfs_read(pid_t pid, pid_t tid, const char *name)
   return text;
 }
 
+/* What follows "NAME:" in the text of a status file, or NULL. */
+static const char *
+field(const char *text, const char *name)
+{
+  size_t length = strlen(name);
+  for (const char *line = text; line; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (!strncmp(line, name, length) && line[length] == ':')
+      return line + length + 1;
+  }
+  return NULL;
+}
+
 unsigned long long
 procfs_status(pid_t pid, pid_t tid, const char *name, int base)
 {
   char *text = procfs_read(pid, tid, "status");
-  size_t length = strlen(name);
-  unsigned long long value = 0;
-  for (const char *line = text; line; line = strchr(line, '\n')) {
-    line += *line == '\n';
-    if (!strncmp(line, name, length) && line[length] == ':') {
-      value = strtoull(line + length + 1, NULL, base);
-      break;
-    }
-  }
+  const char *value = field(text, name);
+  unsigned long long number = value ? strtoull(value, NULL, base) : 0;
   free(text);
-  return value;
+  return number;
+}
+
+bool
+procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches)
+{
+  char *text = procfs_read(pid, tid, "status");
+  const char *state = field(text, "State"), *willing = field(text, "voluntary_ctxt_switches"),
+             *forced = field(text, "nonvoluntary_ctxt_switches");
+  bool sleeps = state && willing && forced && state[strspn(state, " \t")] == 'S';
+  if (sleeps)
+    *switches = strtoull(willing, NULL, 10) + strtoull(forced, NULL, 10);
+  free(text);
+  return sleeps;
+}
+
+/* The first two numbers of "schedstat": run, and waited in the run queue (Linux:
+   Documentation/scheduler/sched-stats.rst). */
+bool
+procfs_runnable_ns(pid_t pid, unsigned long long *ns)
+{
+  unsigned long long ran, waited;
+  char *text = procfs_read(pid, pid, "schedstat");
+  bool found = text && sscanf(text, "%llu %llu", &ran, &waited) == 2;
+  if (found)
+    *ns = ran + waited;
+  free(text);
+  return found;
+}
+
+size_t
+procfs_task_count(pid_t pid)
+{
+  char path[64];
+  struct stat status;
+  snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+  return stat(path, &status) == 0 && status.st_nlink > 2 ? status.st_nlink - 2 : 0;
 }
 
 bool
@@ -117,6 +166,7 @@ procfs_mapping(pid_t pid, uint64_t address, struct mapping *mapping)
       mapping->end = end;
       mapping->offset = offset;
       mapping->shared = permissions[3] == 's';
+      mapping->writable = permissions[1] == 'w';
       found = true;
     }
     line = strchr(line, '\n');

@@ -12,12 +12,25 @@
    length; the caller frees it. NULL: not readable. */
 char *procfs_read(pid_t pid, pid_t tid, const char *name);
 
+/* The same file, open for reading, or -1. An open file stays that of the process it was opened for:
+   it does not become that of another process with the same pid. */
+int procfs_open(pid_t pid, pid_t tid, const char *name);
+
 /* The number behind "NAME:" in the status file, in the base given; 0 if it is not there. */
 unsigned long long procfs_status(pid_t pid, pid_t tid, const char *name, int base);
 
 /* State letter and start time (clock ticks since boot) of a process, which tell a pid from a reused
    one. */
 bool procfs_stat(pid_t pid, char *state, unsigned long long *start);
+
+/* Whether the task sleeps (state S, not T), and how often it has given up or lost the processor. */
+bool procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches);
+
+/* Nanoseconds that the first task of the process has run, or waited for a processor to run on. */
+bool procfs_runnable_ns(pid_t pid, unsigned long long *ns);
+
+/* Number of tasks; 0: no such process. Costs no more than one stat(). */
+size_t procfs_task_count(pid_t pid);
 
 /* The tasks of a process; the caller frees *tids. Returns their number. */
 size_t procfs_tasks(pid_t pid, pid_t **tids);
@@ -29,6 +42,7 @@ size_t procfs_processes(pid_t **pids);
 struct mapping {
   uint64_t start, end, offset;
   bool shared; /* MAP_SHARED: other processes may write it */
+  bool writable;
   char path[256];
 };
 bool procfs_mapping(pid_t pid, uint64_t address, struct mapping *mapping);

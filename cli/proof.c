@@ -4,6 +4,7 @@
 #include "live_stack.h"
 #include "lock.h"
 #include "procfs.h"
+#include "proof_parts.h"
 #include "symbolize.h"
 #include "text.h"
 
@@ -16,8 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static void
-say(json_t *proof, char *sentence)
+void
+proof_say(json_t *proof, char *sentence)
 {
   json_array_append_new(proof, json_string(sentence));
   free(sentence);
@@ -33,8 +34,8 @@ private_word(pid_t pid, const struct task_wait *task)
   return procfs_mapping(pid, task->address, &mapping) && !mapping.shared;
 }
 
-/* A process that shares the address space could wake it: one made by vfork() or clone(CLONE_VM). */
-static bool
+/* One made by vfork() or clone(CLONE_VM). */
+bool
 shares_memory(pid_t pid)
 {
   pid_t *pids;
@@ -46,8 +47,7 @@ shares_memory(pid_t pid)
   return found;
 }
 
-/* The first signal whose handler could end the wait, or 0. */
-static int
+int
 waking_signal(pid_t pid, bool owned)
 {
   unsigned long long caught = procfs_status(pid, 0, "SigCgt", 16);
@@ -77,9 +77,21 @@ threads_at_fork(const struct suspect *suspect)
                 : evidence_threads(suspect->pid, suspect->fork_event, suspect->site_event);
 }
 
-static json_t *
-make_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,
-           json_t *proof, long long waited_ms)
+void
+proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid)
+{
+  json_t *others = threads_at_fork(suspect);
+  const json_t *owner = owner_tid ? find_thread(others, owner_tid) : NULL;
+  if (owner)
+    json_object_set(event, "owner", (json_t *)(uintptr_t)owner);
+  else if (!owner_tid && json_object_get(suspect->fork_event, "evidence"))
+    json_object_set(event, "others", others);
+  json_decref(others);
+}
+
+json_t *
+proof_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,
+            json_t *proof, long long waited_ms)
 {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
@@ -88,6 +100,17 @@ make_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t
                    (json_int_t)suspect->pid, "exe", suspect->exe, "fork",
                    get_string(suspect->fork_event, "id"), "lock", lock, "stack", stack, "waited_ms",
                    (json_int_t)waited_ms, "proof", proof);
+}
+
+void
+proof_describe(json_t *described, uint64_t address, const struct lock *lock)
+{
+  char text[32];
+  snprintf(text, sizeof text, "0x%llx", (unsigned long long)address);
+  json_object_set_new(described, "address", json_string(text));
+  json_object_set_new(described, "kind", json_string(lock->kind));
+  if (lock->owner)
+    json_object_set_new(described, "owner_tid", json_integer(lock->owner));
 }
 
 json_t *
@@ -111,43 +134,37 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
     lock.owner = 0;
   int signal = waking_signal(pid, owner_is_gone);
 
-  say(proof,
+  proof_say(
+      proof,
       state->count == 1
           ? xstrdup("the process has one task, and it sleeps in a futex wait without a timeout")
           : xasprintf("all %zu tasks sleep in futex waits without a timeout", state->count));
-  say(proof, xasprintf("it has been in the same wait, uninterrupted, for %lld ms", waited_ms));
-  say(proof,
+  proof_say(proof,
+            xasprintf("it has been in the same wait, uninterrupted, for %lld ms", waited_ms));
+  proof_say(
+      proof,
       xstrdup("the word it waits on lies in memory that no other process can write, and no other "
               "process shares its address space"));
   if (owner_is_gone)
-    say(proof,
-        xasprintf("the lock's owner, thread %d, is not a thread of this process: it was left "
-                  "behind by the fork",
-                  (int)lock.owner));
+    proof_say(proof,
+              xasprintf("the lock's owner, thread %d, is not a thread of this process: it was left "
+                        "behind by the fork",
+                        (int)lock.owner));
   else
-    say(proof,
+    proof_say(
+        proof,
         xstrdup("only a thread of this process could end the wait, and none is left to do it"));
   if (signal)
-    say(proof, xasprintf("but it handles signal %d (SIG%s), whose handler could still end the wait",
-                         signal, sigabbrev_np(signal) ? sigabbrev_np(signal) : "?"));
+    proof_say(proof,
+              xasprintf("but it handles signal %d (SIG%s), whose handler could still end the wait",
+                        signal, sigabbrev_np(signal) ? sigabbrev_np(signal) : "?"));
   else
-    say(proof, xstrdup("no signal handler is installed that could end it"));
+    proof_say(proof, xstrdup("no signal handler is installed that could end it"));
 
-  char address[32];
-  snprintf(address, sizeof address, "0x%llx", (unsigned long long)task->address);
-  json_object_set_new(described, "address", json_string(address));
-  json_object_set_new(described, "kind", json_string(lock.kind));
-  if (owner_is_gone)
-    json_object_set_new(described, "owner_tid", json_integer(lock.owner));
+  proof_describe(described, task->address, &lock);
   json_t *event =
-      make_event(signal ? "suspect" : "deadlock", suspect, described, stack, proof, waited_ms);
-  json_t *others = threads_at_fork(suspect);
-  const json_t *owner = owner_is_gone ? find_thread(others, lock.owner) : NULL;
-  if (owner)
-    json_object_set(event, "owner", (json_t *)owner);
-  else if (!owner_is_gone && json_object_get(suspect->fork_event, "evidence"))
-    json_object_set(event, "others", others);
-  json_decref(others);
+      proof_event(signal ? "suspect" : "deadlock", suspect, described, stack, proof, waited_ms);
+  proof_add_threads(event, suspect, lock.owner);
   symbolize_event(event);
   return event;
 }

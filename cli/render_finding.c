@@ -27,9 +27,18 @@ stuck(const struct fork_record *fork)
   return get_integer(fork->finding, "pid");
 }
 
+static bool
+is_what(const json_t *finding, const char *what)
+{
+  const char *is = get_string(finding, "what");
+  return is && !strcmp(is, what);
+}
+
 static char *
 lock_name(const json_t *lock)
 {
+  if (json_object_get(lock, "fd"))
+    return xasprintf("%s, descriptor %lld", get_string(lock, "kind"), get_integer(lock, "fd"));
   const char *kind = get_string(lock, "kind"), *symbol = get_string(lock, "symbol");
   const char *module = get_string(lock, "module"), *offset = get_string(lock, "offset");
   char *where = module ? xasprintf(" (%s+%s)", base_name(module), offset ? offset : "?")
@@ -40,21 +49,59 @@ lock_name(const json_t *lock)
   return name;
 }
 
+/* What is wrong with it. Not escaped; the caller frees it. */
+static char *
+verdict(const json_t *finding, const char *lock, const char *missing)
+{
+  bool proven = !strcmp(get_string(finding, "event"), "deadlock");
+  long long owner = get_integer(json_object_get(finding, "lock"), "owner_tid");
+  if (is_what(finding, "spin"))
+    return xasprintf("spins, and seems to wait for what only a thread could do that %s", missing);
+  if (is_what(finding, "own end"))
+    return xstrdup("seems to wait for itself: no other process could end its wait");
+  const char *how = is_what(finding, "repeats") ? "waits again and again"
+                    : proven                    ? "waits forever"
+                                                : "may wait forever";
+  return owner ? xasprintf("%s for %s", how, lock)
+               : xasprintf("%s for what only a thread could do that %s", how, missing);
+}
+
 static void
 put_header(FILE *out, const struct style *style, const struct fork_record *fork, bool proven)
 {
-  const json_t *lock = json_object_get(fork->finding, "lock");
-  long long owner = get_integer(lock, "owner_tid");
   char *exe = escaped(base_name(get_string(fork->event, "exe")));
-  fprintf(out, "%sforkhound: %s: child %lld (%s) of %lld %s ", style->color ? "\033[1;31m" : "",
-          proven ? "DEADLOCK" : "SUSPECT", stuck(fork), exe, get_integer(fork->event, "pid"),
-          proven ? "waits forever" : "may wait forever");
-  if (owner)
-    fprintf(out, "for a lock that thread %lld held at the fork", owner);
-  else
-    fputs("for what only a thread could do that the fork left behind", out);
-  fprintf(out, "%s\n", style->color ? "\033[0m" : "");
+  char *lock = xasprintf("a lock that thread %lld held at the fork",
+                         get_integer(json_object_get(fork->finding, "lock"), "owner_tid"));
+  char *what = verdict(fork->finding, lock, "the fork left behind");
+  fprintf(out, "%sforkhound: %s: child %lld (%s) of %lld %s%s\n", style->color ? "\033[1;31m" : "",
+          proven ? "DEADLOCK" : "SUSPECT", stuck(fork), exe, get_integer(fork->event, "pid"), what,
+          style->color ? "\033[0m" : "");
   free(exe);
+  free(lock);
+  free(what);
+}
+
+/* For locks that no thread owns: what the child waits for. */
+static void
+put_missing(FILE *out, const json_t *lock)
+{
+  static const struct {
+    const char *kind, *sentence;
+  } sentences[] = {
+      {"condition variable", "A condition variable has no owner: the thread that was to signal it"},
+      {"semaphore", "A semaphore has no owner: the thread that was to post it"},
+      {"barrier", "A barrier has no owner: a thread that was to arrive at it"},
+      {"std::future or atomic wait", "It has no owner: the thread that was to set the value"},
+      {"end of a thread", "The thread whose end it waits for"},
+  };
+  const char *kind = get_string(lock, "kind");
+  for (size_t i = 0; kind && i < sizeof sentences / sizeof *sentences; i++)
+    if (!strcmp(kind, sentences[i].kind)) {
+      fprintf(out, "  %s is not in this process.\n", sentences[i].sentence);
+      return;
+    }
+  if (!json_object_get(lock, "fd"))
+    fputs("  This kind of lock does not record who holds it.\n", out);
 }
 
 static void
@@ -64,7 +111,7 @@ put_owner(FILE *out, const struct fork_record *fork)
   bool earlier = false;
   const json_t *owner = tid ? owner_thread(fork, tid, &earlier) : NULL;
   if (!tid) {
-    fputs("  This kind of lock does not record who holds it.\n", out);
+    put_missing(out, json_object_get(fork->finding, "lock"));
     return;
   }
   if (!owner) {
@@ -83,12 +130,12 @@ put_owner(FILE *out, const struct fork_record *fork)
 }
 
 static void
-put_proof(FILE *out, const json_t *proof)
+put_proof(FILE *out, const json_t *finding)
 {
   size_t i;
   json_t *sentence;
-  fputs("  Proof: ", out);
-  json_array_foreach((json_t *)proof, i, sentence)
+  fputs(!strcmp(get_string(finding, "event"), "deadlock") ? "  Proof: " : "  Evidence: ", out);
+  json_array_foreach(get_array(finding, "proof"), i, sentence)
   {
     fputs(i ? ";\n    " : "", out);
     put_escaped(out, json_string_value(sentence));
@@ -125,8 +172,8 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
           others == 1 ? " was" : "s were", safe_groups);
   put_owner(out, fork);
   if (!get_integer(json_object_get(finding, "lock"), "owner_tid"))
-    render_other_threads(out, get_array(finding, "others") ? finding : site);
-  put_proof(out, get_array(finding, "proof"));
+    render_other_threads(out, site);
+  put_proof(out, finding);
   render_advice(out, get_string(fork->event, "exe"));
   fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",
           style->color ? "\033[1m" : "", proven ? "deadlock" : "suspect", safe_waits, safe_forked,
@@ -178,11 +225,10 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   char *exe = escaped(base_name(get_string(event, "exe")));
   char *name = lock_name(lock), *safe_name = escaped(name);
   char *place = stack_place(get_array(event, "stack")), *safe_place = escaped(place);
-  fprintf(out, "==================\nforkhound: %s: process %lld (%s), child of %lld, %s for %s\n",
-          proven ? "DEADLOCK" : "SUSPECT", pid, exe, parent,
-          proven ? "waits forever" : "may wait forever",
-          tid ? "a lock whose owner it does not have"
-              : "what only a thread it does not have could do");
+  char *what = verdict(event, "a lock whose owner it does not have", "it does not have");
+  fprintf(out, "==================\nforkhound: %s: process %lld (%s), child of %lld, %s\n",
+          proven ? "DEADLOCK" : "SUSPECT", pid, exe, parent, what);
+  free(what);
   fprintf(out, "  %s\n\n  Process %lld now:\n", safe_name, pid);
   stack_print(out, get_array(event, "stack"), 4);
   if (owner) {
@@ -194,9 +240,9 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   } else if (tid) {
     fprintf(out, "  The owner, thread %lld, is in its parent %lld no more.\n", tid, parent);
   } else {
-    fputs("  This kind of lock does not record who holds it.\n", out);
+    put_missing(out, lock);
   }
-  put_proof(out, get_array(event, "proof"));
+  put_proof(out, event);
   render_advice(out, get_string(event, "exe"));
   fprintf(out, "SUMMARY: forkhound: %s at %s: process %lld\n==================\n",
           proven ? "deadlock" : "suspect", safe_place, pid);

@@ -6,6 +6,7 @@
 #include "watch.h"
 #include "tail.h"
 #include "text.h"
+#include "tracer.h"
 #include "tree.h"
 
 #include <errno.h>
@@ -190,7 +191,9 @@ reap(struct driver *driver)
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (pid != driver->command)
+    if (WIFSTOPPED(status))
+      tracer_late_stop(pid, status);
+    if (WIFSTOPPED(status) || pid != driver->command)
       continue;
     driver->ended = true;
     driver->status = status;
@@ -244,11 +247,8 @@ on_stuck(void *context, pid_t child, json_t *event)
 static void
 look_at_children(struct driver *driver)
 {
-  long long now = now_ns(CLOCK_MONOTONIC);
-  if (now < driver->next_look_ns)
-    return;
-  watch_tick(&driver->children, &driver->session.model, now);
-  driver->next_look_ns = now + WATCH_INTERVAL_NS;
+  if (now_ns(CLOCK_MONOTONIC) >= driver->next_look_ns)
+    driver->next_look_ns = watch_tick(&driver->children, &driver->session.model);
 }
 
 static int
@@ -371,7 +371,7 @@ run(const struct options *options)
   char *library = find_library();
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
-  driver.children.stuck_after_ns = (long long)(options->stuck_after * 1e9);
+  watch_init(&driver.children, (long long)(options->stuck_after * 1e9));
   driver.children.found = on_stuck;
   driver.children.context = &driver;
   take_signals(&driver);

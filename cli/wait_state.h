@@ -9,24 +9,43 @@
 
 struct task_wait {
   pid_t tid;
-  uint64_t address; /* of the futex word */
-  uint32_t value;   /* that the word had when the wait began */
-  int operation;    /* the futex operation with its flags */
+  long number; /* of the system call */
+  uint64_t arguments[6];
+  /* Of a futex wait: the word's address, its value when the wait began, and the operation with its
+     flags. */
+  uint64_t address;
+  uint32_t value;
+  int operation;
   uint64_t sp, pc;
   unsigned long long
       switches; /* how often it gave up or lost the processor: the same wait if equal */
 };
 
+enum wait_kind {
+  WAIT_GONE,        /* no process, or a zombie */
+  WAIT_NONE,        /* something else, or not all of its tasks wait alike */
+  WAIT_RUNNING,     /* its first task runs, or could */
+  WAIT_FUTEX,       /* every task sleeps in a futex wait without a timeout */
+  WAIT_FUTEX_TIMED, /* its first task sleeps in a futex wait with a timeout */
+  WAIT_FILE, /* its first task sleeps in a call that may wait for another end: see own_end.h */
+};
+
 struct wait_state {
-  size_t count;
+  enum wait_kind kind;
+  size_t count; /* 0 for WAIT_GONE to WAIT_RUNNING */
   struct task_wait *tasks;
 };
 
-/* True if every task of the process sleeps in a futex wait without a timeout; then *state is
-   filled, to be freed with wait_state_free(). */
-bool wait_state_read(pid_t pid, struct wait_state *state);
+/* Fills *state, to be freed with wait_state_free(). `fd` is an open /proc/PID/syscall, or -1. The
+   switches are not read: that costs more than all the rest. */
+void wait_state_read(pid_t pid, int fd, struct wait_state *state);
+/* Reads the switches of each task. False if one does not sleep: it is stopped, or has been woken.
+ */
+bool wait_state_sleeps(pid_t pid, struct wait_state *state);
 void wait_state_free(struct wait_state *state);
-/* The same tasks in the same waits; with `uninterrupted`, in the very same ones. */
-bool wait_state_equal(const struct wait_state *a, const struct wait_state *b, bool uninterrupted);
+/* The same tasks in the same waits, which may have ended and begun again in between. */
+bool wait_state_alike(const struct wait_state *a, const struct wait_state *b);
+/* They have not run in between: the switches of both were read and are equal too. */
+bool wait_state_uninterrupted(const struct wait_state *a, const struct wait_state *b);
 
 #endif

@@ -1,28 +1,89 @@
 #include "watch.h"
 #include "json_get.h"
+#include "own_end.h"
 #include "procfs.h"
 #include "proof.h"
+#include "spin.h"
+#include "suspicion.h"
 #include "text.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  SAME_LOOP = 3,       /* found so often in the same loop, a process spins */
+  SAME_LOCK = 3,       /* seen in so many timed waits for the same lock */
+  IDENTITY_LOOKS = 16, /* how often to compare start times, without an open file */
+};
+static const long long SETTLED_NS = 1000000000;    /* between looks at a wait that was judged */
+static const long long MOST_DELAY_NS = 8000000000; /* between steppings of a busy process */
+static const long long MOST_INTERVAL_NS = 2000000000;
+
+static long long
+monotonic_ns(void)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void
+watch_init(struct watch *watch, long long stuck_after_ns)
+{
+  struct rlimit files;
+  *watch = (struct watch){.stuck_after_ns = stuck_after_ns};
+  if (!getrlimit(RLIMIT_NOFILE, &files))
+    watch->most_files = files.rlim_cur / 2 < 4096 ? (size_t)files.rlim_cur / 2 : 4096;
+}
+
+bool
+watch_add(struct watch *watch, struct fork_record *fork, pid_t pid, bool proof_only)
+{
+  struct watched watched = {.fork = fork, .pid = pid, .fd = -1, .proof_only = proof_only};
+  char state;
+  if (watch->open_files < watch->most_files)
+    watched.fd = procfs_open(pid, 0, "syscall");
+  if (!procfs_stat(pid, &state, &watched.start)) {
+    if (watched.fd >= 0)
+      close(watched.fd);
+    return false;
+  }
+  watch->open_files += watched.fd >= 0;
+  watch->list = xrealloc(watch->list, (watch->count + 1) * sizeof *watch->list);
+  watch->list[watch->count++] = watched;
+  return true;
+}
+
+static void
+forget(struct watch *watch, size_t i)
+{
+  struct watched *watched = &watch->list[i];
+  wait_state_free(&watched->endless.state);
+  wait_state_free(&watched->repeats.state);
+  if (watched->fd >= 0) {
+    close(watched->fd);
+    watch->open_files--;
+  }
+  *watched = watch->list[--watch->count];
+}
 
 static void
 take_in(struct watch *watch, const struct model *model)
 {
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
     const struct arrival *arrival = &model->arrived[watch->next_fork];
-    struct watched watched = {.fork = arrival->fork, .pid = (pid_t)arrival->pid};
-    char state;
-    if (watched.pid <= 0 || model_gone(model, watched.pid) ||
-        !procfs_stat(watched.pid, &state, &watched.start))
-      continue;
-    watch->list = xrealloc(watch->list, (watch->count + 1) * sizeof *watch->list);
-    watch->list[watch->count++] = watched;
+    if (arrival->pid > 0 && !model_gone(model, arrival->pid))
+      watch_add(watch, arrival->fork, (pid_t)arrival->pid, false);
   }
+  for (size_t i = watch->count; i-- > 0;)
+    if (model_gone(model, watch->list[i].pid))
+      forget(watch, i);
 }
 
-bool
-watched_lives(const struct watched *watched)
+static bool
+lives(const struct watched *watched)
 {
   char state;
   unsigned long long start;
@@ -30,58 +91,217 @@ watched_lives(const struct watched *watched)
          state != 'X';
 }
 
-static void
-forget(struct watch *watch, size_t i)
+static struct suspect
+accused(const struct watched *watched)
 {
-  wait_state_free(&watch->list[i].wait);
-  watch->list[i] = watch->list[--watch->count];
+  const struct fork_record *fork = watched->fork;
+  return (struct suspect){.pid = watched->pid,
+                          .exe = get_string(fork->event, "exe"),
+                          .fork_event = fork->event,
+                          .site_event = fork->site ? fork->site->event : NULL};
+}
+
+/* What was read may be of another process with the same pid. */
+static bool
+tell(struct watch *watch, const struct watched *watched, json_t *event)
+{
+  if (event && lives(watched)) {
+    watch->found(watch->context, watched->pid, event);
+    return true;
+  }
+  json_decref(event);
+  return false;
+}
+
+static json_t *
+judge_wait(struct watched *watched, long long ms)
+{
+  struct suspect suspect = accused(watched);
+  struct own_end end;
+  if (watched->endless.state.kind == WAIT_FUTEX)
+    return prove(&suspect, &watched->endless.state, ms);
+  if (watched->proof_only)
+    return NULL;
+  pid_t parent = (pid_t)get_integer(watched->fork->event, "pid");
+  unsigned long long since = 0;
+  char state;
+  if (!watched->holder)
+    watched->holder = parent;
+  if (!procfs_stat(parent, &state, &since))
+    since = 0;
+  if (!own_end_examine(watched->pid, &watched->endless.state, since, &watched->holder, &end))
+    return NULL;
+  return suspect_own_end(&suspect, &end, ms);
+}
+
+/* Consumes *now. */
+static void
+look_at_wait(struct watch *watch, struct watched *watched, struct wait_state *now, long long now_ns)
+{
+  struct endless *endless = &watched->endless;
+  bool alike = wait_state_alike(now, &endless->state);
+  if (alike && now_ns < endless->next_ns) {
+    wait_state_free(now);
+    return;
+  }
+  if (!wait_state_sleeps(watched->pid, now)) {
+    wait_state_free(now);
+    wait_state_free(&endless->state);
+    return;
+  }
+  bool same = alike && wait_state_uninterrupted(now, &endless->state);
+  wait_state_free(&endless->state);
+  endless->state = *now;
+  /* Our own look at its stack interrupts the wait: that is no news of it. */
+  if (!alike)
+    endless->told = false;
+  if (!same) {
+    endless->since_ns = now_ns;
+    endless->judged = false;
+    endless->next_ns = now_ns + watch->stuck_after_ns;
+    return;
+  }
+  endless->next_ns = now_ns + SETTLED_NS;
+  if (endless->judged || endless->told)
+    return;
+  endless->judged = true;
+  json_t *event = judge_wait(watched, (now_ns - endless->since_ns) / 1000000);
+  endless->told = tell(watch, watched, event);
+}
+
+/* Whether the task was on a processor, or ready to be, nearly all the time. */
+static bool
+was_busy(const struct watched *watched, long long now_ns)
+{
+  unsigned long long runnable;
+  const struct busy *busy = &watched->busy;
+  return procfs_runnable_ns(watched->pid, &runnable) &&
+         (runnable - busy->runnable_ns) * 10 >= (unsigned long long)(now_ns - busy->since_ns) * 9;
 }
 
 static void
+begin_busy(const struct watch *watch, struct watched *watched, long long now_ns)
+{
+  struct busy *busy = &watched->busy;
+  busy->since_ns = procfs_runnable_ns(watched->pid, &busy->runnable_ns) ? now_ns : 0;
+  busy->next_ns = now_ns + watch->stuck_after_ns;
+  busy->times = 0;
+}
+
+static void
+step_through(struct watch *watch, struct watched *watched, long long now_ns)
+{
+  struct busy *busy = &watched->busy;
+  struct spin spin;
+  bool spins = spin_examine(watched->pid, &spin);
+  watch->step_after_ns = watch->hurried ? 0 : now_ns + 50 * (monotonic_ns() - now_ns);
+  if (!spins) {
+    busy->times = 0;
+    busy->delay_ns = 2 * (busy->delay_ns ? busy->delay_ns : watch->stuck_after_ns);
+    if (busy->delay_ns > MOST_DELAY_NS)
+      busy->delay_ns = MOST_DELAY_NS;
+    busy->next_ns = now_ns + busy->delay_ns;
+    return;
+  }
+  busy->times = busy->times && spin.signature == busy->signature ? busy->times + 1 : 1;
+  busy->signature = spin.signature;
+  if (busy->times < SAME_LOOP)
+    return;
+  struct suspect suspect = accused(watched);
+  json_t *event = suspect_spin(&suspect, &spin, busy->times, (now_ns - busy->since_ns) / 1000000);
+  busy->told = tell(watch, watched, event);
+  busy->times = 0;
+  busy->next_ns = now_ns + MOST_DELAY_NS;
+}
+
+static void
+look_at_busy(struct watch *watch, struct watched *watched, long long now_ns)
+{
+  struct busy *busy = &watched->busy;
+  if (!busy->since_ns)
+    begin_busy(watch, watched, now_ns);
+  if (!busy->since_ns || busy->told || watched->proof_only || now_ns < busy->next_ns ||
+      (!busy->times && now_ns < watch->step_after_ns))
+    return;
+  if (!was_busy(watched, now_ns) || procfs_task_count(watched->pid) != 1)
+    begin_busy(watch, watched, now_ns);
+  else
+    step_through(watch, watched, now_ns);
+}
+
+/* Consumes *now. */
+static void
+look_at_repeats(struct watch *watch, struct watched *watched, struct wait_state *now,
+                long long now_ns)
+{
+  struct repeats *repeats = &watched->repeats;
+  bool alike = wait_state_alike(now, &repeats->state);
+  if (!alike) {
+    repeats->since_ns = now_ns;
+    repeats->times = 0;
+    repeats->judged = false;
+  }
+  if (repeats->judged || !wait_state_sleeps(watched->pid, now)) {
+    wait_state_free(now);
+    return;
+  }
+  if (!alike || !wait_state_uninterrupted(now, &repeats->state))
+    repeats->times++;
+  wait_state_free(&repeats->state);
+  repeats->state = *now;
+  if (repeats->times < SAME_LOCK || now_ns - repeats->since_ns < watch->stuck_after_ns)
+    return;
+  repeats->judged = true;
+  struct suspect suspect = accused(watched);
+  json_t *event = suspect_repeats(&suspect, &repeats->state, repeats->times,
+                                  (now_ns - repeats->since_ns) / 1000000);
+  tell(watch, watched, event);
+}
+
+/* False: it has gone. */
+static bool
 look(struct watch *watch, struct watched *watched, long long now_ns)
 {
-  struct wait_state wait;
-  if (!wait_state_read(watched->pid, &wait)) {
-    wait_state_free(&watched->wait);
-    return;
+  struct wait_state now;
+  if (watched->fd < 0 && ++watched->looks % IDENTITY_LOOKS == 0 && !lives(watched))
+    return false;
+  wait_state_read(watched->pid, watched->fd, &now);
+  if (now.kind != WAIT_FUTEX && now.kind != WAIT_FILE)
+    wait_state_free(&watched->endless.state);
+  if (now.kind != WAIT_RUNNING)
+    watched->busy.since_ns = 0;
+  if (now.kind != WAIT_FUTEX_TIMED && now.kind != WAIT_RUNNING)
+    wait_state_free(&watched->repeats.state);
+  switch (now.kind) {
+  case WAIT_GONE: return lives(watched);
+  case WAIT_RUNNING: look_at_busy(watch, watched, now_ns); break;
+  case WAIT_FUTEX_TIMED: look_at_repeats(watch, watched, &now, now_ns); break;
+  case WAIT_FUTEX:
+  case WAIT_FILE: look_at_wait(watch, watched, &now, now_ns); break;
+  case WAIT_NONE: break;
   }
-  bool same = wait_state_equal(&wait, &watched->wait, true);
-  /* Our own look at its stack interrupts the wait: that is no news of it. */
-  if (!same && !wait_state_equal(&wait, &watched->wait, false))
-    watched->told = false;
-  wait_state_free(&watched->wait);
-  watched->wait = wait;
-  if (!same) {
-    watched->since_ns = now_ns;
-    return;
-  }
-  if (watched->told || now_ns - watched->since_ns < watch->stuck_after_ns)
-    return;
-  watched->told = true;
-  const json_t *event_of_fork = watched->fork->event;
-  struct suspect suspect = {.pid = watched->pid,
-                            .exe = get_string(event_of_fork, "exe"),
-                            .fork_event = event_of_fork,
-                            .site_event = watched->fork->site ? watched->fork->site->event : NULL};
-  json_t *event = prove(&suspect, &watched->wait, (now_ns - watched->since_ns) / 1000000);
-  if (event && watched_lives(watched))
-    watch->found(watch->context, watched->pid, event);
-  else
-    json_decref(event);
+  return true;
 }
 
-void
-watch_tick(struct watch *watch, const struct model *model, long long now_ns)
+long long
+watch_tick(struct watch *watch, const struct model *model)
 {
-  take_in(watch, model);
-  for (size_t i = watch->count; i-- > 0;) {
-    struct watched *watched = &watch->list[i];
-    if (model_gone(model, watched->pid) || !watched_lives(watched)) {
-      forget(watch, i);
-      continue;
-    }
-    look(watch, watched, now_ns);
+  long long begin = monotonic_ns(), looking = 0;
+  if (model)
+    take_in(watch, model);
+  watch->turn++;
+  for (size_t left = watch->count; left-- > 0 && watch->count > 0;) {
+    long long now = monotonic_ns();
+    size_t which = (left + watch->turn) % watch->count;
+    if (!look(watch, &watch->list[which], now))
+      forget(watch, which);
+    long long took = monotonic_ns() - now;
+    looking += took < 1000000 ? took : 0; /* what takes longer is a judgement: those are rare */
   }
+  long long interval = 100 * looking;
+  if (interval < WATCH_INTERVAL_NS)
+    interval = WATCH_INTERVAL_NS;
+  return begin + (interval < MOST_INTERVAL_NS ? interval : MOST_INTERVAL_NS);
 }
 
 void

@@ -5,34 +5,69 @@
 #include "model.h"
 #include "wait_state.h"
 
+/* A wait without an end. */
+struct endless {
+  struct wait_state state;
+  long long since_ns; /* CLOCK_MONOTONIC: the process is in it at least so long */
+  long long next_ns;  /* when to see whether it is still the same wait */
+  bool judged, told;
+};
+
+/* A process that does not sleep. */
+struct busy {
+  long long since_ns; /* 0: it does sleep */
+  unsigned long long runnable_ns;
+  long long next_ns, delay_ns; /* when to step through it, and how long until the time after */
+  unsigned times;              /* that it was found in the same loop */
+  uint64_t signature;
+  bool told;
+};
+
+/* One that waits with a timeout, again and again. */
+struct repeats {
+  struct wait_state state; /* the first of them */
+  long long since_ns;
+  unsigned times;
+  bool judged;
+};
+
 struct watched {
   struct fork_record *fork; /* that made it, or its parent */
   pid_t pid;
   unsigned long long start; /* tells the process from another with the same pid */
-  struct wait_state wait;   /* count 0: not in one */
-  long long since_ns;       /* CLOCK_MONOTONIC: since when it is in that wait */
-  bool told;
+  int fd;                   /* its "syscall" file; -1: opened for each look */
+  bool proof_only;          /* no fork of it is known: no suspicion without a lock */
+  unsigned looks;
+  pid_t holder; /* last found at the other end of what it waited for */
+  struct endless endless;
+  struct busy busy;
+  struct repeats repeats;
 };
 
 struct watch {
   struct watched *list;
   size_t count;
   size_t next_fork; /* of those that have arrived: the first one not taken in */
+  size_t open_files, most_files;
+  size_t turn; /* who is looked at first takes turns */
   long long stuck_after_ns;
+  long long step_after_ns; /* when another process may be stepped through */
+  bool hurried;            /* no pause between them */
   void (*found)(void *context, pid_t pid, json_t *event);
   void *context;
 };
 
-/* How often to call watch_tick() while there is someone to watch. */
+/* How often to call watch_tick() while there is someone to watch, at least. */
 #define WATCH_INTERVAL_NS 200000000LL
 
-/* Looks at each child once. Calls found() with a `deadlock` or `suspect` event of its own reference
-   for each child whose wait has lasted long enough and is proven, or suspected, to last for ever.
- */
-void watch_tick(struct watch *watch, const struct model *model, long long now_ns);
+void watch_init(struct watch *watch, long long stuck_after_ns);
+/* `fork` must outlive the watch. False: there is no such process. */
+bool watch_add(struct watch *watch, struct fork_record *fork, pid_t pid, bool proof_only);
+/* Looks at each child once, those that have arrived in the model (NULL: none) included. Calls
+   found() with a `deadlock` or `suspect` event of its own reference for each child whose wait has
+   lasted long enough and is proven, or suspected, to last for ever. Returns when to call it next
+   (CLOCK_MONOTONIC): so that it takes about 1 % of a processor. */
+long long watch_tick(struct watch *watch, const struct model *model);
 void watch_free(struct watch *watch);
-
-/* Whether the process is still the one that was forked. */
-bool watched_lives(const struct watched *watched);
 
 #endif

@@ -1,0 +1,28 @@
+/* What an x86-64 instruction of a wait loop does to memory. */
+#ifndef FORKHOUND_INSTRUCTION_H
+#define FORKHOUND_INSTRUCTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { NO_REGISTER = -1, REGISTER_RIP = 16 };
+
+struct instruction {
+  bool syscall, pause;
+  bool memory; /* it reads or writes the word at its operand; not set for push, call, ret */
+  bool stores; /* it only writes there */
+  bool locked; /* it reads and writes there at once */
+  bool branch;
+  int base, index; /* numbers of the instruction set, or of the above */
+  unsigned scale;
+  int32_t displacement;
+  char segment;         /* 'f', 'g' or 0 */
+  unsigned char length; /* up to the displacement, without immediate operands */
+};
+
+/* False for an instruction that has no place in a loop that only waits: floating point, vectors,
+   strings, the time stamp counter, other system instructions; and for fewer bytes than it needs. */
+bool instruction_decode(const uint8_t *code, size_t length, struct instruction *instruction);
+
+#endif

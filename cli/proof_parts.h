@@ -1,0 +1,31 @@
+/* Parts that the proof of a deadlock and the suspicion of one share. */
+#ifndef FORKHOUND_PROOF_PARTS_H
+#define FORKHOUND_PROOF_PARTS_H
+
+#include "lock.h"
+#include "proof.h"
+
+#include <stdbool.h>
+
+/* Adds a sentence, and frees it. */
+void proof_say(json_t *proof, char *sentence);
+
+/* Whether another process shares the address space. */
+bool shares_memory(pid_t pid);
+
+/* The first signal whose handler could end the wait, or 0. `owned`: a lock whose owner is gone
+   cannot be released by one: then only a timer's handler could jump out of the wait. */
+int waking_signal(pid_t pid, bool owned);
+
+/* Adds the owner as it was at the fork or, without an owner, all other threads, where the event of
+   the fork does not have them. */
+void proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid);
+
+/* Address, kind and owner of a lock. */
+void proof_describe(json_t *described, uint64_t address, const struct lock *lock);
+
+/* Consumes the references. */
+json_t *proof_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,
+                    json_t *proof, long long waited_ms);
+
+#endif
