@@ -4,6 +4,7 @@
 #include "procfs.h"
 #include "render.h"
 #include "stack.h"
+#include "stuck_fork.h"
 #include "symbolize.h"
 #include "text.h"
 #include "watch.h"
@@ -142,7 +143,8 @@ on_found(void *context, pid_t pid, json_t *event)
   struct ward *ward = context;
   const struct patient *patient = find_patient(ward, pid);
   pid_t tid = (pid_t)get_integer(json_object_get(event, "lock"), "owner_tid");
-  json_t *owner = tid ? owner_in_parent(patient->parent, tid) : NULL;
+  bool stray = json_object_get(event, "handler") != NULL; /* has all of it */
+  json_t *owner = tid && !stray ? owner_in_parent(patient->parent, tid) : NULL;
   if (owner)
     json_object_set_new(event, "owner", owner);
   ward->found = true;
@@ -150,6 +152,8 @@ on_found(void *context, pid_t pid, json_t *event)
   if (ward->options->json) {
     json_dumpf(event, stdout, JSON_COMPACT);
     putchar('\n');
+  } else if (stray) {
+    render_stray(&(struct style){.out = stdout}, event);
   } else {
     render_diagnosis(stdout, event, patient->parent);
   }
@@ -213,6 +217,10 @@ observe(struct ward *ward)
 {
   struct watch watch;
   struct fork_record *forks = xrealloc(NULL, ward->count * sizeof *forks + 1);
+  struct stuck_forks stuck = {.stuck_after_ns = (long long)(ward->options->stuck_after * 1e9),
+                              .found = on_found,
+                              .context = ward};
+  pid_t *pids = xrealloc(NULL, ward->count * sizeof *pids + 1);
   watch_init(&watch, (long long)(ward->options->stuck_after * 1e9));
   watch.hurried = true;
   watch.found = on_found;
@@ -220,6 +228,7 @@ observe(struct ward *ward)
   for (size_t i = 0; i < ward->count; i++) {
     const struct patient *patient = &ward->list[i];
     char *exe = exe_of(patient->pid);
+    pids[i] = patient->pid;
     forks[i] = (struct fork_record){
         .event = json_pack("{s:s, s:i}", "exe", exe, "pid", (int)patient->parent)};
     watch_add(&watch, &forks[i], patient->pid, !is_copy(patient, exe));
@@ -229,9 +238,12 @@ observe(struct ward *ward)
   int looks = 5 + (int)(ward->options->stuck_after / 0.1);
   for (int i = 0; i < looks; i++) {
     watch_tick(&watch, NULL);
+    stuck_forks_tick(&stuck, pids, ward->count);
     nanosleep(&(struct timespec){0, 100000000}, NULL);
   }
   watch_free(&watch);
+  stuck_forks_free(&stuck);
+  free(pids);
   for (size_t i = 0; i < ward->count; i++)
     json_decref(forks[i].event);
   free(forks);

@@ -4,8 +4,12 @@
 #include "text.h"
 
 #include <elfutils/libdwfl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 
 enum { MOST_FRAMES = 256 };
 
@@ -141,6 +145,33 @@ place(struct live *live, json_t *frame, uint64_t address)
   return module;
 }
 
+/* Calls that return EINTR after a stop even without a signal handler (signal(7)); those here wait
+   without a timeout. */
+static bool
+ends_by_stop(const struct user_regs_struct *user)
+{
+  switch ((long)user->orig_rax) {
+  case SYS_epoll_wait:
+  case SYS_epoll_pwait: return (int)user->r10 < 0;
+  case SYS_rt_sigtimedwait: return user->rdx == 0;
+  case SYS_semop: return true;
+  default: return false;
+  }
+}
+
+/* While the thread is stopped: lets it go on waiting afterwards (Linux, include/linux/errno.h). */
+static void
+keep_waiting(pid_t tid)
+{
+  static const unsigned long long restart_no_handler = -514ull;
+  struct user_regs_struct user;
+  if (ptrace(PTRACE_GETREGS, tid, NULL, &user) || user.rax != -(unsigned long long)EINTR ||
+      !ends_by_stop(&user))
+    return;
+  user.rax = restart_no_handler;
+  ptrace(PTRACE_SETREGS, tid, NULL, &user);
+}
+
 struct walk {
   struct live *live;
   json_t *stack;
@@ -152,6 +183,8 @@ add_frame(Dwfl_Frame *state, void *argument)
   struct walk *walk = argument;
   Dwarf_Addr pc;
   char text[32];
+  if (!walk->live->registers && !json_array_size(walk->stack))
+    keep_waiting(dwfl_thread_tid(dwfl_frame_thread(state)));
   if (!dwfl_frame_pc(state, &pc, NULL) || json_array_size(walk->stack) >= MOST_FRAMES)
     return DWARF_CB_ABORT;
   json_t *frame = json_object();

@@ -9,8 +9,10 @@
 void
 model_init(struct model *model)
 {
-  *model = (struct model){
-      .fork_index = json_object(), .site_index = json_object(), .gone = json_object()};
+  *model = (struct model){.fork_index = json_object(),
+                          .site_index = json_object(),
+                          .gone = json_object(),
+                          .strays = json_array()};
 }
 
 static void
@@ -41,6 +43,7 @@ model_free(struct model *model)
   json_decref(model->fork_index);
   json_decref(model->site_index);
   json_decref(model->gone);
+  json_decref(model->strays);
   free(model->forks);
   free(model->arrived);
   free(model->sites);
@@ -292,6 +295,12 @@ model_find(struct model *model, json_t *event)
   return fork;
 }
 
+void
+model_add_stray(struct model *model, json_t *event)
+{
+  json_array_append(model->strays, event);
+}
+
 struct fork_record *
 model_expire(struct model *model, long long now_ns)
 {
@@ -320,7 +329,7 @@ model_deadline_ns(const struct model *model)
 struct tally
 model_tally(const struct model *model)
 {
-  struct tally tally = {0};
+  struct tally tally = {.suspect = (unsigned)json_array_size(model->strays)};
   for (size_t i = 0; i < model->fork_count; i++) {
     const struct fork_record *fork = model->forks[i];
     if (!fork->event)

@@ -58,6 +58,7 @@ struct model {
   json_t *fork_index, *site_index; /* id to position */
   size_t *undecided;               /* positions of forks whose outcome is OUTCOME_RUNNING */
   size_t undecided_count;
+  json_t *strays; /* `suspect` events of processes whose fork has no event: it does not return */
   size_t events;
   long long last_ns; /* the latest time_ns */
 };
@@ -67,8 +68,11 @@ void model_free(struct model *model);
 /* Takes an event in (with a reference of its own, where it keeps it). Returns the fork whose
    outcome it decided, or NULL. */
 struct fork_record *model_add(struct model *model, json_t *event);
-/* Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none. */
+/* Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none: see
+   model_add_stray(). */
 struct fork_record *model_find(struct model *model, json_t *event);
+/* Takes in a `suspect` event of a fork that does not return. */
+void model_add_stray(struct model *model, json_t *event);
 /* Whether the process has exec'd, by its own account. */
 bool model_gone(const struct model *model, long long pid);
 /* Returns a fork whose child has become a hazard because it had not called exec at `now_ns`; NULL:

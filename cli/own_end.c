@@ -17,7 +17,7 @@
 /* What another end looks like, as a descriptor of some process. */
 struct end {
   char link[64]; /* what /proc/PID/fd/N links to */
-  int access;    /* O_RDONLY or O_WRONLY: it is open for that; -1: for anything */
+  int access;    /* O_WRONLY: it is open for that; -1: for anything */
   unsigned long eventfd;
 };
 
@@ -96,13 +96,8 @@ list_descriptors(pid_t pid, const struct task_wait *task, struct own_end *result
   case SYS_pselect6: return add_selected(pid, task, result);
   case SYS_epoll_wait:
   case SYS_epoll_pwait: return add_of_epoll(pid, task, result);
-  case SYS_write:
-  case SYS_writev:
-  case SYS_sendto:
-  case SYS_sendmsg: result->writes = true; break;
-  default: break;
+  default: return add(result, (int)task->arguments[0]);
   }
-  return add(result, (int)task->arguments[0]);
 }
 
 static bool
@@ -126,7 +121,7 @@ number_after(const char *text, const char *label, int base, unsigned long *numbe
 
 /* Which end could end the wait for this descriptor? False: it cannot be told, or others can. */
 static bool
-other_end(pid_t pid, int fd, bool writes, bool transfers, struct end *end, const char **kind)
+other_end(pid_t pid, int fd, bool transfers, struct end *end, const char **kind)
 {
   char name[16];
   snprintf(name, sizeof name, "%d", fd);
@@ -136,7 +131,7 @@ other_end(pid_t pid, int fd, bool writes, bool transfers, struct end *end, const
     return false;
   if (!strncmp(end->link, "pipe:[", 6)) {
     *kind = "pipe";
-    end->access = writes ? O_RDONLY : O_WRONLY;
+    end->access = O_WRONLY;
     return true;
   }
   if (!strcmp(end->link, "anon_inode:[eventfd]")) {
@@ -235,9 +230,9 @@ own_end_examine(pid_t pid, const struct wait_state *state, unsigned long long si
   if (!list_descriptors(pid, task, result) || !result->count)
     return false;
   bool transfers = task->number == SYS_read || task->number == SYS_readv ||
-                   task->number == SYS_recvfrom || task->number == SYS_recvmsg || result->writes;
+                   task->number == SYS_recvfrom || task->number == SYS_recvmsg;
   for (size_t i = result->count; i-- > 0;)
-    if (!other_end(pid, result->fds[i], result->writes, transfers, &ends[i], &result->kind))
+    if (!other_end(pid, result->fds[i], transfers, &ends[i], &result->kind))
       return false;
   /* Each of them has its other end here; most often that settles it: the other end is elsewhere. */
   for (size_t i = 0; i < result->count; i++)

@@ -11,7 +11,6 @@ struct own_end {
   size_t count; /* of the descriptors it waits for */
   int fds[OWN_END_MOST];
   const char *kind; /* of the first: "pipe", "eventfd", "socketpair" */
-  bool writes;      /* it waits for a reader, else for a writer */
 };
 
 /* Looks through all processes (`state` is a wait of kind WAIT_FILE), *holder first. True only if

@@ -430,11 +430,11 @@ render_summary(const struct style *style, const struct model *model)
       fprintf(out, "%s %u still running", comma, tally.running);
     if (tally.deadlock)
       fprintf(out, "; %u deadlock%s", tally.deadlock, tally.deadlock == 1 ? "" : "s");
-    if (tally.suspect)
-      fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
   } else {
     fputs("forkhound: no multithreaded fork seen", out);
   }
+  if (tally.suspect)
+    fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
   for (size_t i = 0; i < model->blind_count; i++) {
     fputs(i ? ", " : "; blind spots: ", out);
     put_escaped(out, model->blind[i].path);

@@ -21,9 +21,11 @@ void render_finding(const struct style *style, const struct fork_record *fork);
 /* One line for another child of the same site that waits at the same place. */
 void render_finding_again(const struct style *style, const struct fork_record *fork,
                           const char *place);
-/* The last line: all forks, their outcomes and the blind spots. */
 /* A `deadlock` or `suspect` event of a process that was not run under forkhound. */
 void render_diagnosis(FILE *out, const json_t *event, long long parent);
+/* A `suspect` event of a fork that does not return. */
+void render_stray(const struct style *style, const json_t *event);
+/* The last line: all forks, their outcomes and the blind spots. */
 void render_summary(const struct style *style, const struct model *model);
 
 #endif

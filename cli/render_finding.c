@@ -172,7 +172,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
           others == 1 ? " was" : "s were", safe_groups);
   put_owner(out, fork);
   if (!get_integer(json_object_get(finding, "lock"), "owner_tid"))
-    render_other_threads(out, site);
+    render_other_threads(out, get_array(finding, "others") ? finding : site);
   put_proof(out, finding);
   render_advice(out, get_string(fork->event, "exe"));
   fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",
@@ -198,6 +198,61 @@ render_finding(const struct style *style, const struct fork_record *fork)
   if (!buffer)
     return;
   put_finding(buffer, style, fork);
+  if (!fclose(buffer))
+    fwrite(text, 1, size, style->out);
+  free(text);
+  fflush(style->out);
+}
+
+static void
+put_stray(FILE *out, const struct style *style, const json_t *event)
+{
+  const json_t *lock = json_object_get(event, "lock"), *owner = json_object_get(event, "owner");
+  char *exe = escaped(base_name(get_string(event, "exe")));
+  char *thread = escaped(get_string(event, "thread")), *name = lock_name(lock);
+  char *handler = escaped(get_string(event, "handler")), *safe_name = escaped(name);
+  char *place = stack_place(get_array(event, "stack")), *safe_place = escaped(place);
+  long long tid = get_integer(event, "tid"), pid = get_integer(event, "pid");
+  fprintf(out,
+          "==================\n%sforkhound: SUSPECT: thread %lld \"%s\" of process %lld (%s) does "
+          "not come back from fork(): a fork handler of %s waits%s\n",
+          style->color ? "\033[1;31m" : "", tid, thread, pid, exe, handler,
+          style->color ? "\033[0m" : "");
+  fprintf(out, "  %s\n\n  Thread %lld now:\n", safe_name, tid);
+  stack_print(out, get_array(event, "stack"), 4);
+  if (owner) {
+    char *owner_thread = escaped(get_string(owner, "thread"));
+    fprintf(out, "  Thread %lld \"%s\" of this process owns the lock; it is now at:\n",
+            get_integer(owner, "tid"), owner_thread);
+    stack_print(out, get_array(owner, "stack"), 4);
+    free(owner_thread);
+  }
+  put_proof(out, event);
+  fputs("  What to do: no lock that a fork handler takes may be held by a thread that waits for "
+        "the one that forks.\n",
+        out);
+  fprintf(out,
+          "%sSUMMARY: forkhound: suspect at %s: fork() of process %lld waits in a fork handler of "
+          "%s%s\n==================\n",
+          style->color ? "\033[1m" : "", safe_place, pid, handler, style->color ? "\033[0m" : "");
+  free(exe);
+  free(thread);
+  free(name);
+  free(handler);
+  free(safe_name);
+  free(place);
+  free(safe_place);
+}
+
+void
+render_stray(const struct style *style, const json_t *event)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *buffer = open_memstream(&text, &size);
+  if (!buffer)
+    return;
+  put_stray(buffer, style, event);
   if (!fclose(buffer))
     fwrite(text, 1, size, style->out);
   free(text);

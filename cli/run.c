@@ -3,6 +3,7 @@
 #include "json_get.h"
 #include "rundir.h"
 #include "session.h"
+#include "stuck_fork.h"
 #include "watch.h"
 #include "tail.h"
 #include "text.h"
@@ -26,6 +27,7 @@
 /* An exec event may be on its way when the grace period of the model ends. */
 static const long long READING_LAG_NS = 20000000;
 static const long long KILL_AFTER_NS = 2000000000;
+static const long long MOST_WAIT_NS = 10000000000;
 static const int FORWARDED[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
 struct driver {
@@ -39,7 +41,8 @@ struct driver {
   long long limit_ns, kill_ns; /* CLOCK_MONOTONIC; 0: none */
   bool limit_reached;
   struct watch children;
-  long long next_look_ns; /* CLOCK_MONOTONIC */
+  struct stuck_forks forks;
+  long long next_look_ns, next_forks_ns; /* CLOCK_MONOTONIC */
   sigset_t old_mask;
   struct sigaction old_child, old_pipe;
 };
@@ -251,6 +254,23 @@ look_at_children(struct driver *driver)
     driver->next_look_ns = watch_tick(&driver->children, &driver->session.model);
 }
 
+/* All processes of the tree: costs half a percent of a processor at most. */
+static void
+look_at_forks(struct driver *driver)
+{
+  pid_t *pids;
+  long long begin = now_ns(CLOCK_MONOTONIC), wait = driver->forks.stuck_after_ns / 2;
+  if (begin < driver->next_forks_ns)
+    return;
+  size_t count = tree_list(&pids);
+  stuck_forks_tick(&driver->forks, pids, count);
+  free(pids);
+  long long took = now_ns(CLOCK_MONOTONIC) - begin;
+  wait = wait > 200 * took ? wait : 200 * took;
+  wait = wait > WATCH_INTERVAL_NS ? wait : WATCH_INTERVAL_NS;
+  driver->next_forks_ns = begin + (wait < MOST_WAIT_NS ? wait : MOST_WAIT_NS);
+}
+
 static int
 poll_timeout(const struct driver *driver)
 {
@@ -265,6 +285,8 @@ poll_timeout(const struct driver *driver)
     long long left = driver->next_look_ns - now_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
   }
+  long long until_forks = driver->next_forks_ns - now_ns(CLOCK_MONOTONIC);
+  wait = until_forks < wait ? until_forks : wait;
   long long end = driver->kill_ns ? driver->kill_ns : driver->limit_reached ? 0 : driver->limit_ns;
   if (end) {
     long long left = end - now_ns(CLOCK_MONOTONIC);
@@ -272,8 +294,6 @@ poll_timeout(const struct driver *driver)
   }
   if (driver->limit_reached && wait > 20000000)
     wait = 20000000;
-  if (wait == LLONG_MAX)
-    return -1;
   wait = wait < 0 ? 0 : wait / 1000000 + 1;
   return wait > 1000000 ? 1000000 : (int)wait;
 }
@@ -314,6 +334,7 @@ watch(struct driver *driver)
     read_events(driver);
     session_tick(&driver->session, now_ns(CLOCK_REALTIME) - READING_LAG_NS);
     look_at_children(driver);
+    look_at_forks(driver);
     check_limit(driver);
   }
 }
@@ -361,6 +382,7 @@ finish(struct driver *driver)
     message("event %zu is not a whole event", driver->session.bad_line);
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
+  stuck_forks_free(&driver->forks);
   return status;
 }
 
@@ -372,6 +394,10 @@ run(const struct options *options)
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
   watch_init(&driver.children, (long long)(options->stuck_after * 1e9));
+  driver.forks.stuck_after_ns = driver.children.stuck_after_ns;
+  driver.forks.found = on_stuck;
+  driver.forks.context = &driver;
+  driver.next_forks_ns = now_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
   driver.children.found = on_stuck;
   driver.children.context = &driver;
   take_signals(&driver);

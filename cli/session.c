@@ -108,12 +108,27 @@ report(struct session *session, struct fork_record *fork)
     render_fork(&session->style, fork);
 }
 
+/* A fork that does not return has no event. */
+static void
+report_stray(struct session *session, json_t *event)
+{
+  if (get_string(event, "fork") ||
+      suppressed_stack(&session->suppressions, "suspect", get_array(event, "stack")))
+    return;
+  model_add_stray(&session->model, event);
+  symbolize_event(event);
+  if (session->style.out && !session->options->quiet)
+    render_stray(&session->style, event);
+}
+
 static void
 report_finding(struct session *session, json_t *event)
 {
   struct fork_record *fork = model_find(&session->model, event);
-  if (!fork)
+  if (!fork) {
+    report_stray(session, event);
     return;
+  }
   const char *type = get_string(event, "event");
   symbolize_event(event);
   symbolize_event(fork->event);
@@ -215,8 +230,9 @@ close_report(FILE *file)
 void
 session_close(struct session *session, bool always, int exit_status)
 {
-  if (session->style.out && (always || session->options->verbose ||
-                             model_tally(&session->model).forks || session->model.blind_count))
+  if (session->style.out &&
+      (always || session->options->verbose || model_tally(&session->model).forks ||
+       session->model.blind_count || json_array_size(session->model.strays)))
     render_summary(&session->style, &session->model);
   if (session->style.out)
     suppressions_print(&session->suppressions, session->style.out);

@@ -92,11 +92,9 @@ suspect_own_end(const struct suspect *suspect, const struct own_end *end, long l
   proof_say(proof, xasprintf("the process has one task, which has slept in the same call, "
                              "uninterrupted and without a timeout, for %lld ms",
                              waited_ms));
-  proof_say(proof, xasprintf("it waits to %s %s, of kind %s",
-                             end->writes ? "write to" : "read from", fds, end->kind));
-  proof_say(proof, xasprintf("every other end, where something could be %s, is open in this "
-                             "process, and in no other that could be read",
-                             end->writes ? "read" : "written"));
+  proof_say(proof, xasprintf("it waits for data from %s (%s)", fds, end->kind));
+  proof_say(proof, xstrdup("every other end, where something could be written, is open in this "
+                           "process, and in no other that could be read"));
   proof_say(proof, xstrdup("only a thread of this process could end the wait, there is no other, "
                            "and no signal handler is installed that could"));
   json_t *lock = json_pack("{s:s, s:i}", "kind", end->kind, "fd", end->fds[0]);

@@ -68,24 +68,53 @@ list_processes(struct process **list)
   return count;
 }
 
+static int
+by_pid(const void *a, const void *b)
+{
+  const struct process *x = a, *y = b;
+  return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+/* Every process, those below this one marked. */
+static size_t
+list_tree(struct process **list)
+{
+  size_t count = list_processes(list);
+  pid_t self = getpid();
+  if (count)
+    qsort(*list, count, sizeof **list, by_pid);
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (size_t i = 0; i < count; i++) {
+      struct process *process = &(*list)[i], wanted = {.pid = process->parent};
+      if (process->below)
+        continue;
+      const struct process *parent = bsearch(&wanted, *list, count, sizeof wanted, by_pid);
+      if (process->parent == self || (parent && parent->below))
+        process->below = changed = true;
+    }
+  }
+  return count;
+}
+
+size_t
+tree_list(pid_t **pids)
+{
+  struct process *list = NULL;
+  size_t count = list_tree(&list), used = 0;
+  *pids = xrealloc(NULL, count * sizeof **pids + 1);
+  for (size_t i = 0; i < count; i++)
+    if (list[i].below && list[i].alive)
+      (*pids)[used++] = list[i].pid;
+  free(list);
+  return used;
+}
+
 unsigned
 tree_kill(int signal)
 {
   struct process *list = NULL;
-  size_t count = list_processes(&list);
-  pid_t self = getpid();
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (size_t i = 0; i < count; i++) {
-      if (list[i].below)
-        continue;
-      bool below = list[i].parent == self;
-      for (size_t j = 0; j < count && !below; j++)
-        below = list[j].below && list[j].pid == list[i].parent;
-      if (below)
-        list[i].below = changed = true;
-    }
-  }
+  size_t count = list_tree(&list);
   unsigned alive = 0;
   for (size_t i = 0; i < count; i++) {
     if (!list[i].below || !list[i].alive)

@@ -29,11 +29,7 @@ file_kind(const struct task_wait *task)
   case SYS_read:
   case SYS_readv:
   case SYS_recvfrom:
-  case SYS_recvmsg:
-  case SYS_write:
-  case SYS_writev:
-  case SYS_sendto:
-  case SYS_sendmsg: return WAIT_FILE;
+  case SYS_recvmsg: return WAIT_FILE;
   case SYS_poll: return (int)task->arguments[2] < 0 ? WAIT_FILE : WAIT_NONE;
   case SYS_ppoll: return task->arguments[2] ? WAIT_NONE : WAIT_FILE;
   case SYS_select:
@@ -80,6 +76,13 @@ read_task(pid_t pid, int fd, struct task_wait *task)
   return kind_of(text, task);
 }
 
+bool
+wait_state_of_task(pid_t pid, pid_t tid, struct task_wait *task)
+{
+  *task = (struct task_wait){.tid = tid};
+  return read_task(pid, -1, task) == WAIT_FUTEX;
+}
+
 static void
 add_task(struct wait_state *state, const struct task_wait *task)
 {
@@ -94,8 +97,8 @@ read_all(pid_t pid, struct wait_state *state)
   size_t count = procfs_tasks(pid, &tids);
   bool all = count > 0;
   for (size_t i = 0; i < count && all; i++) {
-    struct task_wait task = {.tid = tids[i]};
-    all = read_task(pid, -1, &task) == WAIT_FUTEX;
+    struct task_wait task;
+    all = wait_state_of_task(pid, tids[i], &task);
     if (all)
       add_task(state, &task);
   }

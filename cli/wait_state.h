@@ -27,7 +27,7 @@ enum wait_kind {
   WAIT_RUNNING,     /* its first task runs, or could */
   WAIT_FUTEX,       /* every task sleeps in a futex wait without a timeout */
   WAIT_FUTEX_TIMED, /* its first task sleeps in a futex wait with a timeout */
-  WAIT_FILE, /* its first task sleeps in a call that may wait for another end: see own_end.h */
+  WAIT_FILE,        /* its first task waits for data, without a timeout: see own_end.h */
 };
 
 struct wait_state {
@@ -42,6 +42,8 @@ void wait_state_read(pid_t pid, int fd, struct wait_state *state);
 /* Reads the switches of each task. False if one does not sleep: it is stopped, or has been woken.
  */
 bool wait_state_sleeps(pid_t pid, struct wait_state *state);
+/* One task: true if it is in a futex wait without a timeout; fills *task. */
+bool wait_state_of_task(pid_t pid, pid_t tid, struct task_wait *task);
 void wait_state_free(struct wait_state *state);
 /* The same tasks in the same waits, which may have ended and begun again in between. */
 bool wait_state_alike(const struct wait_state *a, const struct wait_state *b);

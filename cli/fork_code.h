@@ -1,0 +1,16 @@
+/* Where the code of fork() lies in a process. */
+#ifndef FORKHOUND_FORK_CODE_H
+#define FORKHOUND_FORK_CODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct fork_code {
+  uint64_t start, end;
+};
+
+/* False: the process has no C library that exports fork(), or cannot be read. */
+bool fork_code_find(pid_t pid, struct fork_code *code);
+
+#endif
