@@ -2,6 +2,7 @@
 #include "json_get.h"
 #include "procfs.h"
 #include "symbolize.h"
+#include "text.h"
 
 #include <linux/futex.h>
 #include <stdbool.h>
@@ -105,10 +106,20 @@ guess(pid_t pid, uint64_t word)
   return (struct lock){"futex", 0};
 }
 
+/* GNU's calls futex() itself, and exports no function that tells. */
+static bool
+in_openmp(const json_t *stack)
+{
+  const char *module = get_string(json_array_get(stack, 0), "module");
+  return !strncmp(base_name(module), "libgomp.so", 10);
+}
+
 struct lock
 lock_at(pid_t pid, uint64_t word, const json_t *stack)
 {
   int kind = kind_of(stack);
+  if (kind < 0 && in_openmp(stack))
+    return (struct lock){"barrier of an OpenMP team", 0};
   if (kind < 0)
     return guess(pid, word);
   return (struct lock){kinds[kind].kind, owner_of(pid, word, kinds[kind].rule)};

@@ -88,16 +88,21 @@ put_missing(FILE *out, const json_t *lock)
   static const struct {
     const char *kind, *sentence;
   } sentences[] = {
-      {"condition variable", "A condition variable has no owner: the thread that was to signal it"},
-      {"semaphore", "A semaphore has no owner: the thread that was to post it"},
-      {"barrier", "A barrier has no owner: a thread that was to arrive at it"},
-      {"std::future or atomic wait", "It has no owner: the thread that was to set the value"},
-      {"end of a thread", "The thread whose end it waits for"},
+      {"condition variable", "A condition variable has no owner: the thread that was to signal it "
+                             "is not in this process."},
+      {"semaphore",
+       "A semaphore has no owner: the thread that was to post it is not in this process."},
+      {"barrier",
+       "A barrier has no owner: a thread that was to arrive at it is not in this process."},
+      {"barrier of an OpenMP team", "The threads of the team are not in this process."},
+      {"std::future or atomic wait",
+       "It has no owner: the thread that was to set the value is not in this process."},
+      {"end of a thread", "The thread whose end it waits for is not in this process."},
   };
   const char *kind = get_string(lock, "kind");
   for (size_t i = 0; kind && i < sizeof sentences / sizeof *sentences; i++)
     if (!strcmp(kind, sentences[i].kind)) {
-      fprintf(out, "  %s is not in this process.\n", sentences[i].sentence);
+      fprintf(out, "  %s\n", sentences[i].sentence);
       return;
     }
   if (!json_object_get(lock, "fd"))

@@ -29,6 +29,16 @@ finding(const struct site *site)
   return result;
 }
 
+/* A stuck child: its event has it all. */
+static void
+add_stuck(json_t *findings, json_t *event)
+{
+  json_array_append_new(findings,
+                        json_pack("{s:O, s:O?, s:O, s:O}", "level", json_object_get(event, "event"),
+                                  "fork", json_object_get(event, "fork"), "pid",
+                                  json_object_get(event, "pid"), "event", event));
+}
+
 void
 render_json(FILE *out, const struct model *model, int exit_status)
 {
@@ -37,12 +47,18 @@ render_json(FILE *out, const struct model *model, int exit_status)
   for (size_t i = 0; i < model->site_count; i++)
     if (model->sites[i]->hazard)
       json_array_append_new(findings, finding(model->sites[i]));
+  for (size_t i = 0; i < model->fork_count; i++)
+    if (model->forks[i]->finding && !model->forks[i]->finding_suppressed)
+      add_stuck(findings, model->forks[i]->finding);
+  for (size_t i = 0; i < json_array_size(model->strays); i++)
+    add_stuck(findings, json_array_get(model->strays, i));
   for (size_t i = 0; i < model->blind_count; i++)
     json_array_append_new(
         blind, json_pack("{s:s, s:s}", "path", model->blind[i].path, "why", model->blind[i].why));
-  json_t *summary = json_pack("{s:i, s:i, s:i, s:i, s:i}", "forks", (int)tally.forks, "sites",
-                              (int)tally.sites, "exec", (int)tally.exec, "hazard",
-                              (int)tally.hazard, "running", (int)tally.running);
+  json_t *summary =
+      json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "forks", (int)tally.forks, "sites",
+                (int)tally.sites, "exec", (int)tally.exec, "hazard", (int)tally.hazard, "running",
+                (int)tally.running, "suspect", (int)tally.suspect, "deadlock", (int)tally.deadlock);
   json_t *document = json_pack("{s:i, s:o, s:o, s:o}", "v", 1, "summary", summary, "findings",
                                findings, "blind", blind);
   if (exit_status >= 0)

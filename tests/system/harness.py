@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import tempfile
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -81,6 +83,17 @@ def build_program(name, *flags):
     return target
 
 
+def build_library(name, *flags):
+    """A shared library of the program's source, to be preloaded."""
+    target = BUILD / "programs" / f"lib{name}.so"
+    source = PROGRAMS / f"{name}.c"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["gcc", "-O1", "-g", "-D_GNU_SOURCE", "-pthread", "-shared", "-fPIC", *flags,
+                        "-o", str(target), str(source)], check=True)
+    return target
+
+
 def build_cxx(name, *flags):
     target = BUILD / "programs" / name
     source = PROGRAMS / f"{name}.cpp"
@@ -89,6 +102,15 @@ def build_cxx(name, *flags):
         subprocess.run(["g++", "-O1", "-g", "-pthread", *flags, "-o", str(target), str(source)],
                        check=True)
     return target
+
+
+def side_by_side(tests, at_once):
+    """Tests that mostly wait, as one: name to function."""
+    with ThreadPoolExecutor(at_once) as pool:
+        running = {name: pool.submit(test) for name, test in tests.items()}
+        failed = [f"{name}: {''.join(traceback.format_exception(e))}"
+                  for name, e in ((n, r.exception()) for n, r in running.items()) if e]
+    assert not failed, "\n".join(failed)
 
 
 def truth_of(source):

@@ -5,9 +5,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
-from harness import BUILD, COMMAND, PROGRAMS, build_cxx, build_program, driven, execute
+from harness import (BUILD, COMMAND, PROGRAMS, build_cxx, build_library, build_program, driven,
+                     environment, execute, side_by_side)
 from run import Skip
+from test_suspect import COMPUTES, OWN_ENDS, SPINS
 
 KINDS = {
     "normal": "pthread_mutex", "recursive": "pthread_mutex", "errorcheck": "pthread_mutex",
@@ -68,6 +71,73 @@ def not_proven(kind, ending=None, finding=None, limit="4"):
     return test
 
 
+ENDS = {"sleep": None, "waitpid": None, "pipe": None, "socket": None, "jump": "suspect",
+        "jump_from_mutex": "suspect", "timer": "suspect", "signal": "suspect", "sibling": None,
+        "own_thread": None, "debugger": None, "once": None, "join": None, "stdio": None,
+        "malloc": None}
+
+
+def wait_ends(kind):
+    def test():
+        run = driven([build_program("ends"), kind], "--stuck-after", "0.5")
+        assert run.status == 0, (run.status, run.err)
+        assert [e["event"] for e in run.events if e["event"] in ("suspect", "deadlock")] == (
+            [ENDS[kind]] if ENDS[kind] else []), run.err
+    return test
+
+
+def before_exec(kind):
+    def test():
+        how = {"env": environment(LD_PRELOAD=str(build_library("unsafe_allocator", "-fno-builtin")))}
+        program = build_program("before_exec")
+        run = driven([program, kind], "--stuck-after", "0.5", **how)
+        assert run.status == 66, (run.status, run.err)
+        (finding,) = run.named("deadlock")
+        lock = finding["lock"]
+        assert lock["symbol"] == ("log_lock" if kind == "log" else "allocator_lock"), lock
+        assert lock["owner_tid"] == run.first_forks[0]["others"][0]["tid"], lock
+        assert "before_exec" in [f.get("function") for f in finding["stack"]], finding["stack"]
+        run = driven([program, kind, "released"], "--stuck-after", "0.5", **how)
+        assert run.status == 0 and not run.named("deadlock"), (run.status, run.err)
+        assert len(run.named("exec")) == 1, run.events
+    return test
+
+
+# Each of these 20 times, side by side: scripts/test --full.
+TWENTY = {
+    **{f"locks {kind}": "deadlock" for kind in KINDS},
+    **{f"cxx_locks {kind}": "deadlock" for kind in CXX_KINDS},
+    **{f"ends {kind}": finding for kind, finding in ENDS.items()},
+    "locks normal grandchild": "deadlock", "locks normal shared": None,
+    "locks semaphore shared": None, "locks semaphore handler": "suspect",
+    "locks semaphore alarm": "suspect", "locks timed": "suspect",
+    **{f"spins {kind}": "suspect" for kind in SPINS},
+    **{f"spins {kind}": None for kind in COMPUTES},
+    **{f"own_end {kind}": "suspect" for kind in OWN_ENDS},
+    **{f"own_end {kind} {ending}": None for kind in OWN_ENDS for ending in ("elsewhere", "handler")},
+    "stuck_handler": "suspect", "stuck_handler slow": None,
+}
+
+
+def twenty(command, finding):
+    """As many at once as two processors can run in time: the busy ones are fewer."""
+    def test():
+        name, *words = command.split()
+        program = (build_cxx(name, "-std=c++20") if name == "cxx_locks" else build_program(name))
+        at_once = 5 if name == "spins" else 20
+        limit = "8" if finding == "suspect" else "60"
+        script = f"for i in $(seq {at_once}); do {program} {' '.join(words)} & done; wait"
+        found = []
+        for _ in range(20 // at_once):
+            run = driven(["sh", "-c", script], "--stuck-after", "1", "--time-limit", limit)
+            found += [(e["event"], e["pid"]) for e in run.events
+                      if e["event"] in ("suspect", "deadlock")]
+        assert sorted(e for e, _ in found) == ([finding] * 20 if finding else []), (
+            len(found), run.err[-4000:])
+        assert len({pid for _, pid in found}) == len(found), found
+    return test
+
+
 def generated():
     tests = {f"test_proven_{kind}": proven(kind) for kind in KINDS}
     tests.update({f"test_proven_cxx_{kind}": proven_cxx(kind) for kind in CXX_KINDS})
@@ -76,10 +146,15 @@ def generated():
         "test_shared_semaphore_that_is_posted": not_proven("semaphore", "shared"),
         "test_semaphore_posted_by_a_handler": not_proven("semaphore", "handler", "suspect"),
         "test_semaphore_posted_by_an_alarm": not_proven("semaphore", "alarm", "suspect"),
-        "test_timed_lock_in_a_loop": not_proven("timed"),
-        "test_pipe": not_proven("pipe"),
+        "test_timed_lock_in_a_loop": not_proven("timed", finding="suspect"),
+        "test_pipe_of_its_own": not_proven("pipe", finding="suspect"),
         "test_pause": not_proven("pause"),
     })
+    tests.update({f"test_before_exec_{kind}": before_exec(kind)
+                  for kind in ("malloc", "opendir", "setenv", "log")})
+    if "--full" in sys.argv:
+        tests.update({"test_twenty_" + command.replace(" ", "_"): twenty(command, finding)
+                      for command, finding in TWENTY.items()})
     return tests
 
 
@@ -90,6 +165,20 @@ def test_grandchild_in_a_session_of_its_own():
     (fork,) = run.named("fork")
     assert finding["pid"] != fork["child"] and finding["fork"] == fork["id"], finding
     assert finding["owner"]["tid"] == fork["others"][0]["tid"]
+
+
+def test_waits_that_end():
+    build_program("ends")
+    side_by_side({kind: wait_ends(kind) for kind in ENDS}, 5)
+
+
+def test_missing_thread_in_words():
+    """A wait for a thread, not for a lock that one held."""
+    for kind, words in (("condition", "A condition variable has no owner: the thread that was to "),
+                        ("semaphore", "A semaphore has no owner: the thread that was to post it")):
+        run = driven([build_program("locks"), kind], "--stuck-after", "0.5")
+        assert "waits forever for what only a thread could do that the fork left" in run.err, run.err
+        assert words in run.err and "other thread was alive at the fork" in run.err, run.err
 
 
 def test_rust_mutex():
