@@ -91,6 +91,10 @@ static const char report_help[] =
     "  --report FORMAT[:FILE]\n"
     "                        text (the default) or json, to FILE or stdout; may be given once for "
     "each format\n"
+    "  --suppressions FILE   leave out findings that fit a line of FILE (see "
+    "docs/suppressions.md)\n"
+    "  --gen-suppressions    print a line for each finding that would leave it out, instead of "
+    "the text report\n"
     "  --color WHEN          auto (the default), always or never\n"
     "  -q, --quiet           print the summary line only\n"
     "  -v, --verbose         report forks followed by exec too, and notes\n"
@@ -158,6 +162,7 @@ enum {
   OPT_STUCK_AFTER,
   OPT_JSON,
   OPT_SUPPRESSIONS,
+  OPT_GEN_SUPPRESSIONS,
 };
 
 static const struct option run_options[] = {
@@ -185,6 +190,7 @@ static const struct option diagnose_options[] = {
 };
 
 static const struct option report_options[] = {
+    {"gen-suppressions", no_argument, NULL, OPT_GEN_SUPPRESSIONS},
     {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
     {"report", required_argument, NULL, OPT_REPORT},
     {"color", required_argument, NULL, OPT_COLOR},
@@ -299,6 +305,7 @@ take_environment(struct options *options)
     env_options_help(&text);
   fwrite(warnings, 1, text.length, stderr);
   options->verbose = env.verbosity > 0;
+  options->print_suppressions = env.print_suppressions;
   options->color = env.color;
   options->strip_path_prefix = env.strip_path_prefix;
   if (env.exitcode)
@@ -335,6 +342,7 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
     case OPT_COLOR: parse_color(sub, optarg, options); break;
     case OPT_JSON: options->json = true; break;
+    case OPT_GEN_SUPPRESSIONS: options->gen_suppressions = true; break;
     case OPT_SUPPRESSIONS: add_suppressions(options, optarg); break;
     case 'q':
       options->quiet = true;

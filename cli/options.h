@@ -25,8 +25,10 @@ struct options {
   const char *strip_path_prefix; /* "": none */
   const char **suppressions;     /* files, in their order */
   size_t suppressions_count;
-  char **command;    /* run: COMMAND and its arguments; diagnose: the PIDs */
-  const char *input; /* report: FILE */
+  bool print_suppressions; /* how often each of them fitted */
+  bool gen_suppressions;   /* report: print lines for them instead of a text report */
+  char **command;          /* run: COMMAND and its arguments; diagnose: the PIDs */
+  const char *input;       /* report: FILE */
 };
 
 /* What FORKHOUND_OPTIONS says holds where the command line is silent. argv[0] is the subcommand's

@@ -1,4 +1,5 @@
 #include "session.h"
+#include "gen_suppressions.h"
 #include "json_get.h"
 #include "render_json.h"
 #include "stack.h"
@@ -45,13 +46,14 @@ session_open(struct session *session, const struct options *options, FILE *strea
       die("--log: %s: %m", path);
     session->log_name = path;
   }
-  if (options->text) {
+  if (options->text && !options->gen_suppressions) {
     session->style.out = open_report(options->text_file, stream);
     session->style.color = wants_color(options, session->style.out);
     session->style.verbose = options->verbose;
   }
   if (options->json)
     session->json = open_report(options->json_file, stream);
+  suppressions_add_built_in(&session->suppressions);
   for (size_t i = 0; i < options->suppressions_count; i++)
     suppressions_read(&session->suppressions, options->suppressions[i]);
 }
@@ -86,7 +88,7 @@ report(struct session *session, struct fork_record *fork)
 {
   struct site *site = fork->site;
   bool hazard = fork->outcome == OUTCOME_HAZARD;
-  if (hazard && session->suppressions.count) {
+  if (hazard) {
     symbolize_event(site->event ? site->event : fork->event);
     fork->suppressed =
         suppressed(&session->suppressions, "hazard", site->event ? site->event : fork->event);
@@ -234,8 +236,10 @@ session_close(struct session *session, bool always, int exit_status)
       (always || session->options->verbose || model_tally(&session->model).forks ||
        session->model.blind_count || json_array_size(session->model.strays)))
     render_summary(&session->style, &session->model);
-  if (session->style.out)
+  if (session->style.out && session->options->print_suppressions)
     suppressions_print(&session->suppressions, session->style.out);
+  if (session->options->gen_suppressions)
+    gen_suppressions(stdout, &session->model);
   if (session->json)
     render_json(session->json, &session->model, exit_status);
   close_report(session->style.out);

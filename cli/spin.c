@@ -11,13 +11,19 @@
 #include <sys/user.h>
 
 enum {
-  STEPS = 1024,
-  MOST_PERIOD = 128,
+  STEPS = 256,
+  LEAST_STEPS = 32,
+  FIRST_LOOK = 64, /* steps after which a computation is most often told */
+  MOST_PERIOD = 64,
+  LEAST_ROUNDS = 4,
   REGISTERS = 17,
   FLAGS = 16,
   MOST_COUNTERS = 3,
   MOST_STRIDE = 64
 };
+
+/* Where many tasks want a processor each step takes a turn of all of them. */
+static const long long PATIENCE_NS = 150000000;
 
 enum { RSP = 4 };
 
@@ -88,35 +94,12 @@ decode(pid_t pid, struct trace *trace, struct step *step)
   return instruction_decode(code, length, &step->instruction);
 }
 
-/* True if all the steps were made, of instructions that a loop that waits may have. */
-static bool
-record(struct tracer *tracer, struct trace *trace)
-{
-  bool calls = false;
-  while (trace->count < STEPS) {
-    struct user_regs_struct registers;
-    struct step *step = &trace->steps[trace->count];
-    if (ptrace(PTRACE_GETREGS, tracer->pid, NULL, &registers))
-      return false;
-    take_registers(step, &registers);
-    if (!decode(tracer->pid, trace, step) ||
-        (step->instruction.syscall && registers.rax != SYS_sched_yield))
-      return false;
-    calls |= step->instruction.syscall;
-    trace->count++;
-    if (!tracer_step(tracer))
-      return false;
-  }
-  if (calls)
-    forget_trap_flag(trace);
-  return true;
-}
-
 /* The least number of instructions after which the same places come again. */
 static size_t
 find_period(const struct trace *trace)
 {
-  for (size_t period = 1; period <= MOST_PERIOD; period++) {
+  for (size_t period = 1; period <= MOST_PERIOD && period * LEAST_ROUNDS <= trace->count;
+       period++) {
     size_t i = 0;
     while (i + period < trace->count && trace->steps[i].pc == trace->steps[i + period].pc)
       i++;
@@ -166,6 +149,39 @@ sort_registers(struct trace *trace, bool *exact)
   *exact = counters == 0 && trace->constant[FLAGS];
   /* Flags that change alone tell of a count in memory. */
   return counters <= MOST_COUNTERS && (counters > 0 || trace->constant[FLAGS]);
+}
+
+/* True if it is worth to go on: it may still turn out to be a loop that waits. */
+static bool
+may_wait(struct trace *trace)
+{
+  bool exact;
+  trace->period = find_period(trace);
+  return !trace->period || sort_registers(trace, &exact);
+}
+
+/* True if the steps were of instructions that a loop that waits may have. */
+static bool
+record(struct tracer *tracer, struct trace *trace)
+{
+  bool calls = false;
+  while (trace->count < STEPS && tracer_age_ns(tracer) < PATIENCE_NS) {
+    struct user_regs_struct registers;
+    struct step *step = &trace->steps[trace->count];
+    if (ptrace(PTRACE_GETREGS, tracer->pid, NULL, &registers))
+      return false;
+    take_registers(step, &registers);
+    if (!decode(tracer->pid, trace, step) ||
+        (step->instruction.syscall && registers.rax != SYS_sched_yield))
+      return false;
+    calls |= step->instruction.syscall;
+    trace->count++;
+    if (!tracer_step(tracer) || (trace->count == FIRST_LOOK && !calls && !may_wait(trace)))
+      return false;
+  }
+  if (calls)
+    forget_trap_flag(trace);
+  return trace->count >= LEAST_STEPS;
 }
 
 /* The address of the operand; false if it is not the same in each round. */

@@ -15,12 +15,12 @@ struct spin {
   uint64_t signature;            /* equal for the same loop in the same state */
 };
 
-/* Steps through some hundred instructions of a task that runs alone in its process: it is slowed
-   down for 10 ms. True if they are the rounds of a loop in which nothing changes, neither registers
-   (but for counters) nor memory, without any system call but sched_yield(), that reads a word of
-   private memory. A computation changes registers that hold more than a count, writes memory, reads
-   it at other addresses from one round to the next, or uses other instructions.
-   False also where the task cannot be traced. Signals that come meanwhile are passed on. */
+/* Steps through up to 256 instructions of a task that runs alone in its process: it stands still
+   for some milliseconds. True if they are the rounds of a loop in which nothing changes, neither
+   registers (but for counters) nor memory, without any system call but sched_yield(), that reads a
+   word of private memory. A computation changes registers that hold more than a count, writes
+   memory, reads it at other addresses from one round to the next, or uses other instructions. False
+   also where the task cannot be traced. Signals that come meanwhile are passed on. */
 bool spin_examine(pid_t pid, struct spin *spin);
 
 #endif

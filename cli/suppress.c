@@ -42,6 +42,25 @@ pattern_fits(const char *pattern, const char *text)
 }
 
 static void
+add(struct suppressions *suppressions, const char *type, const char *pattern, bool built_in)
+{
+  suppressions->list =
+      xrealloc(suppressions->list, (suppressions->count + 1) * sizeof *suppressions->list);
+  suppressions->list[suppressions->count++] = (struct suppression){
+      .type = xstrdup(type), .pattern = xstrdup(pattern), .built_in = built_in};
+}
+
+void
+suppressions_add_built_in(struct suppressions *suppressions)
+{
+  /* Workers of the kernel for io_uring are tasks of the process, but run no code of it: they can
+     hold none of its locks (Linux, io_uring/io-wq.c and sqpoll.c; kernel/fork.c,
+     create_io_thread()). */
+  add(suppressions, "hazard", "^iou-wrk-", true);
+  add(suppressions, "hazard", "^iou-sqp-", true);
+}
+
+static void
 add_line(struct suppressions *suppressions, const char *path, size_t number, char *line)
 {
   static const char *const types[] = {"hazard", "suspect", "deadlock"};
@@ -54,10 +73,7 @@ add_line(struct suppressions *suppressions, const char *path, size_t number, cha
     size_t length = strlen(types[i]);
     if ((size_t)(colon - line) != length || strncmp(line, types[i], length) != 0)
       continue;
-    suppressions->list =
-        xrealloc(suppressions->list, (suppressions->count + 1) * sizeof *suppressions->list);
-    suppressions->list[suppressions->count++] =
-        (struct suppression){.type = xstrdup(types[i]), .pattern = xstrdup(colon + 1)};
+    add(suppressions, types[i], colon + 1, false);
     return;
   }
   message("%s:%zu: expected hazard:PATTERN, suspect:PATTERN or deadlock:PATTERN, got '%s'", path,
@@ -115,11 +131,11 @@ fits_stack(const char *pattern, const json_t *stack)
 /* The first suppression of the type that fits; counts it. */
 static bool
 any_fits(struct suppressions *suppressions, const char *type,
-         bool (*fits)(const char *pattern, const json_t *what), const json_t *what)
+         bool (*fits)(const struct suppression *s, const json_t *what), const json_t *what)
 {
   for (size_t i = 0; i < suppressions->count; i++) {
     struct suppression *s = &suppressions->list[i];
-    if (strcmp(s->type, type) != 0 || !fits(s->pattern, what))
+    if (strcmp(s->type, type) != 0 || !fits(s, what))
       continue;
     s->matched++;
     return true;
@@ -128,17 +144,19 @@ any_fits(struct suppressions *suppressions, const char *type,
 }
 
 static bool
-fits_site(const char *pattern, const json_t *fork)
+fits_site(const struct suppression *s, const json_t *fork)
 {
-  return fits_stack(pattern, get_array(fork, "site")) ||
-         fits_stack(pattern, get_array(fork, "python"));
+  return !s->built_in && (fits_stack(s->pattern, get_array(fork, "site")) ||
+                          fits_stack(s->pattern, get_array(fork, "python")));
 }
 
 static bool
-fits_thread(const char *pattern, const json_t *thread)
+fits_thread(const struct suppression *s, const json_t *thread)
 {
-  return fits_field(pattern, thread, "thread") || fits_field(pattern, thread, "group") ||
-         fits_stack(pattern, get_array(thread, "stack")) ||
+  const char *pattern = s->pattern;
+  if (s->built_in || fits_field(pattern, thread, "thread"))
+    return fits_field(pattern, thread, "thread");
+  return fits_field(pattern, thread, "group") || fits_stack(pattern, get_array(thread, "stack")) ||
          fits_stack(pattern, get_array(thread, "python")) ||
          fits_stack(pattern, get_array(thread, "created_by"));
 }
@@ -160,10 +178,16 @@ suppressed(struct suppressions *suppressions, const char *type, const json_t *fo
   return json_array_size(others) > 0;
 }
 
+static bool
+fits_frames(const struct suppression *s, const json_t *stack)
+{
+  return !s->built_in && fits_stack(s->pattern, stack);
+}
+
 bool
 suppressed_stack(struct suppressions *suppressions, const char *type, const json_t *stack)
 {
-  return any_fits(suppressions, type, fits_stack, stack);
+  return any_fits(suppressions, type, fits_frames, stack);
 }
 
 void

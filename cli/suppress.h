@@ -9,6 +9,7 @@
 struct suppression {
   char *type;    /* hazard, suspect or deadlock */
   char *pattern; /* * stands for anything, ^ and $ for the ends; else found anywhere */
+  bool built_in; /* only the names of threads are held against it */
   unsigned matched;
 };
 
@@ -20,6 +21,8 @@ struct suppressions {
 /* Adds the lines of a file; a line that is none is named by a message, and the rest counts. Ends
    the program with 125 if the file cannot be read. */
 void suppressions_read(struct suppressions *suppressions, const char *path);
+/* Adds those for threads that are harmless in every program. */
+void suppressions_add_built_in(struct suppressions *suppressions);
 void suppressions_free(struct suppressions *suppressions);
 
 /* Whether findings of this type at the fork of a symbolized fork event are silenced: a pattern fits

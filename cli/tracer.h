@@ -10,7 +10,7 @@ struct tracer {
   pid_t pid;
   int signal; /* that came meanwhile, to be delivered at the end */
   bool stopped;
-  long long deadline_ns; /* CLOCK_MONOTONIC: gives up then */
+  long long begin_ns, deadline_ns; /* CLOCK_MONOTONIC; gives up then */
   sigset_t old_mask;
 };
 
@@ -19,6 +19,8 @@ struct tracer {
 bool tracer_stop(struct tracer *tracer, pid_t pid);
 /* One instruction. False: a signal came, or it took too long. */
 bool tracer_step(struct tracer *tracer);
+/* Time since the attempt to stop it. */
+long long tracer_age_ns(const struct tracer *tracer);
 void tracer_let_go(struct tracer *tracer);
 
 /* A stop that came too late, as waitpid() reports it to the driver's loop: lets the task go. */

@@ -5,8 +5,9 @@ import signal
 import tempfile
 from pathlib import Path
 
-from harness import (COMMAND, PROGRAMS, bare, build_program, driven, environment,
-                     execute)
+from harness import (COMMAND, PROGRAMS, bare, build_program, driven, environment, execute,
+                     plain)
+from run import Skip
 
 
 def test_own_statuses():
@@ -77,7 +78,6 @@ def test_openblas_threads_are_not_accused():
             os._exit(0)
         os.wait()
     """
-    from run import Skip
     if execute(["/usr/bin/python3", "-c", "import numpy"]).returncode != 0:
         raise Skip("numpy is not installed")
     run = bare(["/usr/bin/python3", "-c", code])
@@ -96,6 +96,9 @@ def test_suppressions():
         lines.write_text("hazard:^in_read$\nhazard:^in_cond$\nhazard:in_sleep\nwhat\n")
         run = driven([program], "--fail-on", "hazard", "--suppressions", lines)
         assert run.status == 0 and "HAZARD" not in run.err, run.err
+        assert "suppressed:" not in run.err, run.err
+        run = driven([program], "--suppressions", lines,
+                     env=environment(FORKHOUND_OPTIONS="print_suppressions=1"))
         assert "suppressed: 1 hazard:^in_cond$" in run.err, run.err
         assert f"{lines}:4: expected hazard:PATTERN" in run.err, run.err
         lines.write_text("deadlock:wait_in_child\n")
@@ -103,6 +106,35 @@ def test_suppressions():
         assert run.status == 128 + 9 and "DEADLOCK" not in run.err, run.err
     run = driven(["true"], "--suppressions", "/does/not/exist")
     assert run.status == 125, run.err
+
+
+def test_generated_suppressions():
+    """They leave out what they were generated from."""
+    with tempfile.TemporaryDirectory() as folder:
+        log, lines = Path(folder) / "log", Path(folder) / "lines"
+        for command in (["idle_threads"], ["locks", "semaphore"], ["locks", "timed"]):
+            execute([COMMAND, "run", "--log", log, "--time-limit", "3", "--stuck-after", "0.5", "--",
+                     build_program(command[0]), *command[1:]])
+            run = execute([COMMAND, "report", "--gen-suppressions", log])
+            assert run.returncode == 0 and "# no line" not in run.stdout, run.stdout
+            lines.write_text(run.stdout)
+            report = execute([COMMAND, "report", "--suppressions", lines, "--report", "json", log])
+            summary = json.loads(report.stdout)["summary"]
+            assert (summary["hazard"], summary["suspect"], summary["deadlock"]) == (0, 0, 0), summary
+            again = execute([COMMAND, "report", "--gen-suppressions", "--suppressions", lines, log])
+            assert again.stdout == "", again.stdout
+
+
+def test_kernel_workers_are_harmless():
+    """Those of io_uring are tasks of the process, and hold no lock of it."""
+    program = build_program("io_uring")
+    if plain([program]).status == 77:
+        raise Skip("the kernel has no io_uring for us")
+    run = driven([program], "--fail-on", "hazard",
+                 env=environment(FORKHOUND_OPTIONS="print_suppressions=1"))
+    assert run.status == 0 and "HAZARD" not in run.err, (run.status, run.err)
+    (fork,) = run.named("fork")
+    assert fork["threads"] > 1 and "suppressed: 1 hazard:^iou-sqp-" in run.err, (fork, run.err)
 
 
 def test_options_of_the_environment():

@@ -120,12 +120,12 @@ TWENTY = {
 
 
 def twenty(command, finding):
-    """As many at once as two processors can run in time: the busy ones are fewer."""
+    """The busy ones are fewer at once: they share the processors."""
     def test():
         name, *words = command.split()
         program = (build_cxx(name, "-std=c++20") if name == "cxx_locks" else build_program(name))
         at_once = 5 if name == "spins" else 20
-        limit = "8" if finding == "suspect" else "60"
+        limit = ("15" if name == "spins" else "5") if finding == "suspect" else "60"
         script = f"for i in $(seq {at_once}); do {program} {' '.join(words)} & done; wait"
         found = []
         for _ in range(20 // at_once):
