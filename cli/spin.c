@@ -12,8 +12,9 @@
 
 enum {
   STEPS = 256,
-  LEAST_STEPS = 32,
-  FIRST_LOOK = 64, /* steps after which a computation is most often told */
+  LEAST_STEPS = 16,
+  FIRST_LOOK = 16, /* steps after which a computation may be told */
+  SECOND_LOOK = 64,
   MOST_PERIOD = 64,
   LEAST_ROUNDS = 4,
   REGISTERS = 17,
@@ -23,7 +24,7 @@ enum {
 };
 
 /* Where many tasks want a processor each step takes a turn of all of them. */
-static const long long PATIENCE_NS = 150000000;
+static const long long PATIENCE_NS = 300000000;
 
 enum { RSP = 4 };
 
@@ -176,7 +177,8 @@ record(struct tracer *tracer, struct trace *trace)
       return false;
     calls |= step->instruction.syscall;
     trace->count++;
-    if (!tracer_step(tracer) || (trace->count == FIRST_LOOK && !calls && !may_wait(trace)))
+    if (!tracer_step(tracer) ||
+        ((trace->count == FIRST_LOOK || trace->count == SECOND_LOOK) && !calls && !may_wait(trace)))
       return false;
   }
   if (calls)

@@ -196,11 +196,12 @@ begin_busy(const struct watch *watch, struct watched *watched, long long now_ns)
 
 /* As often as costs 2 % of a processor, and leaves time for the others where there are many. */
 static bool
-examine(struct watch *watch, pid_t pid, struct spin *spin)
+examine(struct watch *watch, struct watched *watched, struct spin *spin)
 {
   long long begin = monotonic_ns(), used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-  bool spins = spin_examine(pid, spin);
+  bool spins = spin_examine(watched->pid, spin);
   long long end = monotonic_ns();
+  watched->busy.since_ns += end - begin; /* it was stopped for most of that: not its own doing */
   used = 50 * (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - used);
   if (!watch->hurried)
     watch->step_after_ns = end + (used > 3 * (end - begin) ? used : 3 * (end - begin));
@@ -212,7 +213,7 @@ step_through(struct watch *watch, struct watched *watched, long long now_ns)
 {
   struct busy *busy = &watched->busy;
   struct spin spin;
-  bool spins = examine(watch, watched->pid, &spin);
+  bool spins = examine(watch, watched, &spin);
   if (!spins) {
     busy->times = 0;
     busy->delay_ns = 2 * (busy->delay_ns ? busy->delay_ns : watch->stuck_after_ns);

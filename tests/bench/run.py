@@ -38,7 +38,8 @@ class Bench:
         self.events = folder / "events"
         gcc = ["gcc", *FLAGS]
         subprocess.run([*gcc, "-shared", "-fPIC", "-o", self.empty, SOURCES / "empty.c"], check=True)
-        for name in ("forks", "first_fork", "threads"):
+        self.command = TOP / "build/cli/forkhound"
+        for name in ("forks", "first_fork", "threads", "children"):
             subprocess.run([*gcc, "-o", folder / name, SOURCES / f"{name}.c"], check=True)
 
     def environment(self, preload, events=False):
@@ -191,6 +192,71 @@ def reports(bench):
               f"| {stopped:.0f} us | {' | '.join(cells)} |", flush=True)
 
 
+def run_command(bench, *command, **how):
+    """`forkhound run`, with the copy of the library."""
+    env = bench.environment("")
+    del env["LD_PRELOAD"]
+    env["FORKHOUND_LIBRARY"] = str(bench.library)
+    return subprocess.Popen([str(c) for c in (bench.command, "run", *command)], env=env, text=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **how)
+
+
+def used_ns(pid):
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
+def watching_percent(bench, count, how, seconds):
+    """Of one core, that the command uses while that many children live."""
+    with run_command(bench, "-q", "--", bench.folder / "children", count, how,
+                     stderr=subprocess.DEVNULL) as process:
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(3)  # the forks have been reported
+        begin, used = time.monotonic(), used_ns(process.pid)
+        time.sleep(seconds)
+        percent = (used_ns(process.pid) - used) / (time.monotonic() - begin) / 1e7
+        process.terminate()
+        process.stdout.read()
+    return percent
+
+
+def latency_ms(bench):
+    """From when the child gets stuck to when the report can be read."""
+    with run_command(bench, "--", bench.folder / "children", 1, "stuck",
+                     stderr=subprocess.PIPE) as process:
+        stuck = int(process.stdout.readline())
+        for line in process.stderr:
+            if "SUMMARY: forkhound: deadlock" in line:
+                break
+        told = time.time_ns()
+        process.stderr.read()
+    return (told - stuck) / 1e6
+
+
+def watching(bench):
+    few = bench.quick
+    print("\n| the command | measured | bar | |\n| --- | --- | --- | --- |")
+    for count, how, bar in ((100, "pause", 1), (100, "read", 1), (1000, "read", None)):
+        percent = watching_percent(bench, count, how, 5 if few else 20)
+        print(f"| watches {count:,} children in `{how}()` | {percent:.2f} % of a core "
+              f"| {f'{bar} % | {verdict(percent, percent, bar)}' if bar else '- | -'} |", flush=True)
+    took = [latency_ms(bench) for _ in range(5 if few else 20)]
+    median = statistics.median(took)
+    print(f"| stuck to reported, median of {len(took)} (longest {max(took):.0f} ms) | {median:.0f} ms "
+          f"| 1200 ms | {verdict(median, median, 1200)} |", flush=True)
+
+    def start(*command):
+        begin = time.perf_counter()
+        subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, check=True)
+        return (time.perf_counter() - begin) * 1e3
+
+    turns = 40 if few else 200
+    ours, others = take_turns(turns, lambda: start(bench.command, "run", "--", "/bin/true"),
+                              lambda: start("/bin/true"))
+    more = statistics.median(ours) - statistics.median(others)
+    print(f"| `forkhound run true` - `true`, medians of {turns} | {more:.1f} ms | 5 ms "
+          f"| {verdict(more, more, 5)} |\n", flush=True)
+
+
 def first_line(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True,
                           stderr=subprocess.STDOUT).stdout.splitlines()[0]
@@ -212,6 +278,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), len(sys.argv) > 1)
         overhead(bench)
+        watching(bench)
         reports(bench)
     print(f"\nload {os.getloadavg()[0]:.1f} at the end, after {time.monotonic() - begin:.0f} s.")
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,6 +70,28 @@ def driven(command, *options, **how):
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "events"
         process = execute([COMMAND, "run", "--log", log, *options, "--", *command], **how)
+        return Run(process, read_events(log))
+
+
+def driven_until_found(command, *options, limit=LIMIT, **how):
+    """Ends each process that is suspected, as soon as it is: it would never end by itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        log, out, err = (Path(folder) / name for name in ("events", "out", "err"))
+        how.setdefault("env", environment())
+        with open(out, "w") as to_out, open(err, "w") as to_err, subprocess.Popen(
+                [str(c) for c in (COMMAND, "run", "--log", log, "--time-limit", limit, *options, "--",
+                                  *command)],
+                stdin=subprocess.DEVNULL, stdout=to_out, stderr=to_err, **how) as process:
+            ended = set()
+            while process.poll() is None:
+                text = log.read_text(errors="replace") if log.exists() else ""
+                for line in text[:text.rfind("\n") + 1].splitlines():
+                    event = json.loads(line) if '"suspect"' in line else {}
+                    if event.get("event") == "suspect" and event["pid"] not in ended:
+                        ended.add(event["pid"])
+                        os.kill(event["pid"], signal.SIGKILL)
+                time.sleep(0.05)
+        process.stdout, process.stderr = out.read_text(), err.read_text(errors="replace")
         return Run(process, read_events(log))
 
 

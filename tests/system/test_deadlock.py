@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from harness import (BUILD, COMMAND, PROGRAMS, build_cxx, build_library, build_program, driven,
-                     environment, execute, side_by_side)
+                     driven_until_found, environment, execute, side_by_side)
 from run import Skip
 from test_suspect import COMPUTES, OWN_ENDS, SPINS
 
@@ -63,11 +63,13 @@ def proven_cxx(kind):
 def not_proven(kind, ending=None, finding=None, limit="4"):
     def test():
         command = [build_program("locks"), kind] + ([ending] if ending else [])
-        run = driven(command, "--time-limit", limit)
+        run = (driven(command, "--time-limit", limit) if ending or not finding
+               else driven_until_found(command))
         assert not run.named("deadlock"), run.named("deadlock")
         assert [e["event"] for e in run.events if e["event"] in ("suspect", "deadlock")] == (
             [finding] if finding else []), run.err
-        assert run.status == (0 if ending else 124), (run.status, run.err)
+        expected = 0 if ending else 128 + 9 if finding else 124
+        assert run.status == expected, (run.status, run.err)
     return test
 
 
@@ -125,11 +127,11 @@ def twenty(command, finding):
         name, *words = command.split()
         program = (build_cxx(name, "-std=c++20") if name == "cxx_locks" else build_program(name))
         at_once = 5 if name == "spins" else 20
-        limit = ("15" if name == "spins" else "5") if finding == "suspect" else "60"
         script = f"for i in $(seq {at_once}); do {program} {' '.join(words)} & done; wait"
         found = []
         for _ in range(20 // at_once):
-            run = driven(["sh", "-c", script], "--stuck-after", "1", "--time-limit", limit)
+            ends = name == "ends" or "handler" in words or "alarm" in words
+            run = (driven if ends else driven_until_found)(["sh", "-c", script])
             found += [(e["event"], e["pid"]) for e in run.events
                       if e["event"] in ("suspect", "deadlock")]
         assert sorted(e for e, _ in found) == ([finding] * 20 if finding else []), (
