@@ -26,6 +26,7 @@
 
 /* An exec event may be on its way when the grace period of the model ends. */
 static const long long READING_LAG_NS = 20000000;
+static const long long NOTICE_AFTER_NS = 100000000;
 static const long long KILL_AFTER_NS = 2000000000;
 static const long long MOST_WAIT_NS = 10000000000;
 static const int FORWARDED[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
@@ -43,6 +44,7 @@ struct driver {
   struct watch children;
   struct stuck_forks forks;
   long long next_look_ns, next_forks_ns; /* CLOCK_MONOTONIC */
+  long long notice_ns;                   /* when to ask for notice of changes; 0: done */
   sigset_t old_mask;
   struct sigaction old_child, old_pipe;
 };
@@ -215,6 +217,20 @@ handle_signals(struct driver *driver)
   reap(driver);
 }
 
+/* The kernel takes some milliseconds to close an inotify descriptor: not for a short command. */
+static void
+open_changes(struct driver *driver)
+{
+  if (!driver->notice_ns || now_ns(CLOCK_MONOTONIC) < driver->notice_ns)
+    return;
+  driver->notice_ns = 0;
+  driver->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (driver->changes >= 0 && inotify_add_watch(driver->changes, rundir_events(), IN_MODIFY) < 0) {
+    close(driver->changes);
+    driver->changes = -1;
+  }
+}
+
 static void
 drain_changes(const struct driver *driver)
 {
@@ -329,6 +345,7 @@ watch(struct driver *driver)
     struct pollfd fds[] = {{.fd = driver->signals, .events = POLLIN},
                            {.fd = driver->changes, .events = POLLIN}};
     poll(fds, 2, poll_timeout(driver));
+    open_changes(driver);
     drain_changes(driver);
     handle_signals(driver);
     read_events(driver);
@@ -402,11 +419,7 @@ run(const struct options *options)
   driver.children.context = &driver;
   take_signals(&driver);
   driver.tail.fd = rundir_make();
-  driver.changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (driver.changes >= 0 && inotify_add_watch(driver.changes, rundir_events(), IN_MODIFY) < 0) {
-    close(driver.changes);
-    driver.changes = -1;
-  }
+  driver.notice_ns = now_ns(CLOCK_MONOTONIC) + NOTICE_AFTER_NS;
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
