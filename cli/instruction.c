@@ -18,6 +18,7 @@ next(struct bytes *bytes)
 struct prefixes {
   uint8_t rex;
   bool lock, repeat;
+  bool size; /* or another that makes a different instruction of some opcodes */
   char segment;
 };
 
@@ -32,10 +33,10 @@ skip_prefixes(struct bytes *bytes, struct prefixes *prefixes)
     case 0x65: prefixes->segment = 'g'; continue;
     case 0xf0: prefixes->lock = true; continue;
     case 0xf3: prefixes->repeat = true; continue;
-    case 0x2e: /* ignored in 64-bit mode, or a branch hint */
-    case 0x3e:
     case 0x66:
-    case 0xf2: continue;
+    case 0xf2: prefixes->size = true; continue;
+    case 0x2e: /* ignored in 64-bit mode, or a branch hint */
+    case 0x3e: continue;
     default:
       if (byte < 0x40 || byte > 0x4f)
         return byte;
@@ -117,7 +118,8 @@ decode_extended(struct bytes *bytes, const struct prefixes *prefixes, struct ins
     to->memory = false;
     return true;
   case 0xae: /* fences; with memory: states of the processor */
-    return read_operand(bytes, prefixes, to, &reg) && !to->memory && reg >= 5 && !prefixes->repeat;
+    return read_operand(bytes, prefixes, to, &reg) && !to->memory && reg >= 5 &&
+           !prefixes->repeat && !prefixes->size;
   case 0xc7: /* cmpxchg8b, cmpxchg16b */
     return read_operand(bytes, prefixes, to, &reg) && to->memory && reg == 1;
   case 0xa3: /* bt, bts, btr, btc, imul */
