@@ -57,7 +57,7 @@ read_displacement(struct bytes *bytes, size_t size, int32_t *displacement)
     raw[i] = (uint8_t)byte;
   }
   if (size == 1)
-    *displacement = (int8_t)raw[0];
+    *displacement = raw[0] < 0x80 ? raw[0] : raw[0] - 0x100;
   else
     memcpy(displacement, raw, sizeof raw);
   return true;

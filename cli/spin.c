@@ -285,18 +285,18 @@ sign(const struct trace *trace, const struct spin *spin)
 static bool
 judge(pid_t pid, struct trace *trace, struct spin *spin)
 {
-  trace->period = find_period(trace);
-  if (!trace->period || !sort_registers(trace, &spin->exact))
+  size_t period = trace->period = find_period(trace);
+  if (!period || !sort_registers(trace, &spin->exact))
     return false;
   int rate = find_word(pid, trace, spin);
   if (rate <= 0 || (!spin->exact && !only_counts(trace, rate)))
     return false;
-  for (size_t i = 0; i < trace->period; i++)
+  for (size_t i = 0; i < period; i++)
     spin->yields |= trace->steps[i].instruction.syscall;
   if (!procfs_memory(pid, spin->word, &spin->value, sizeof spin->value))
     return false;
-  spin->instructions = (unsigned)trace->period;
-  spin->rounds = (unsigned)(trace->count / trace->period);
+  spin->instructions = (unsigned)period;
+  spin->rounds = (unsigned)(trace->count / period);
   spin->signature = sign(trace, spin);
   return true;
 }

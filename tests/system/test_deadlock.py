@@ -183,6 +183,20 @@ def test_missing_thread_in_words():
         assert words in run.err and "other thread was alive at the fork" in run.err, run.err
 
 
+def test_thousand_children():
+    run = driven([build_program("many_children")], "--fail-on", "never")
+    assert run.status == 0, (run.status, run.err[-2000:])
+    assert len(run.named("deadlock")) == 5 and not run.named("suspect"), run.named("deadlock")
+    assert len(run.named("fork")) == 1000, len(run.named("fork"))
+
+
+def test_pid_of_another():
+    run = driven([build_program("many_children"), "reuse"], "--stuck-after", "0.5")
+    if run.status == 77:
+        raise Skip("the next pid cannot be chosen")
+    assert run.status == 0 and not run.named("deadlock"), (run.status, run.err)
+
+
 def test_rust_mutex():
     if not shutil.which("rustc"):
         raise Skip("rustc is not installed")
