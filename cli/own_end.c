@@ -192,15 +192,24 @@ has_end(pid_t pid, const struct end *ends, size_t count)
 }
 
 static bool
-may_have_inherited(pid_t pid, unsigned long long since)
+is_below(pid_t pid, pid_t root)
 {
-  char state;
-  unsigned long long start;
-  return procfs_stat(pid, &state, &start) && state != 'Z' && start >= since;
+  while (pid > 1 && pid != root)
+    pid = (pid_t)procfs_status(pid, 0, "PPid", 10);
+  return pid == root;
 }
 
 static bool
-any_other_has(pid_t self, const struct end *ends, size_t count, unsigned long long since,
+may_have_inherited(pid_t pid, const struct relatives *relatives)
+{
+  char state;
+  unsigned long long start;
+  return procfs_stat(pid, &state, &start) && state != 'Z' && start >= relatives->since &&
+         (!relatives->root || is_below(pid, relatives->root));
+}
+
+static bool
+any_other_has(pid_t self, const struct end *ends, size_t count, const struct relatives *relatives,
               pid_t *holder)
 {
   pid_t *pids;
@@ -212,7 +221,7 @@ any_other_has(pid_t self, const struct end *ends, size_t count, unsigned long lo
     if (pids[i] == self)
       continue;
     enum answer answer = has_end(pids[i], ends, count);
-    found = answer == YES || (answer == UNKNOWN && may_have_inherited(pids[i], since));
+    found = answer == YES || (answer == UNKNOWN && may_have_inherited(pids[i], relatives));
     if (answer == YES)
       *holder = pids[i];
   }
@@ -221,8 +230,8 @@ any_other_has(pid_t self, const struct end *ends, size_t count, unsigned long lo
 }
 
 bool
-own_end_examine(pid_t pid, const struct wait_state *state, unsigned long long since, pid_t *holder,
-                struct own_end *result)
+own_end_examine(pid_t pid, const struct wait_state *state, const struct relatives *relatives,
+                pid_t *holder, struct own_end *result)
 {
   struct end ends[OWN_END_MOST];
   const struct task_wait *task = &state->tasks[0];
@@ -238,5 +247,5 @@ own_end_examine(pid_t pid, const struct wait_state *state, unsigned long long si
   for (size_t i = 0; i < result->count; i++)
     if (has_end(pid, &ends[i], 1) != YES)
       return false;
-  return !any_other_has(pid, ends, result->count, since, holder);
+  return !any_other_has(pid, ends, result->count, relatives, holder);
 }

@@ -13,12 +13,17 @@ struct own_end {
   const char *kind; /* of the first: "pipe", "eventfd", "socketpair" */
 };
 
+/* Processes that may have inherited the same descriptors. */
+struct relatives {
+  pid_t root;               /* those below it; 0: not known */
+  unsigned long long since; /* those that started then or later, clock ticks after boot */
+};
+
 /* Looks through all processes (`state` is a wait of kind WAIT_FILE), *holder first. True only if
    all was seen: every descriptor that the call waits for is a pipe, eventfd or connected pair of
-   Unix sockets whose other ends are in this process and in no other. A process that cannot be read
-   could have one if it is not older than `since` (start time in clock ticks after boot): then the
-   answer is false. *holder becomes a process found to have one. */
-bool own_end_examine(pid_t pid, const struct wait_state *state, unsigned long long since,
+   Unix sockets whose other ends are in this process and in no other. False also if a relative
+   cannot be read. *holder becomes a process found to have one. */
+bool own_end_examine(pid_t pid, const struct wait_state *state, const struct relatives *relatives,
                      pid_t *holder, struct own_end *result);
 
 #endif

@@ -415,6 +415,7 @@ run(const struct options *options)
   driver.forks.found = on_stuck;
   driver.forks.context = &driver;
   driver.next_forks_ns = now_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
+  driver.children.root = getpid(); /* the subreaper of the tree */
   driver.children.found = on_stuck;
   driver.children.context = &driver;
   take_signals(&driver);

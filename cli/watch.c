@@ -120,7 +120,7 @@ tell(struct watch *watch, const struct watched *watched, json_t *event)
 }
 
 static json_t *
-judge_wait(struct watched *watched, long long ms)
+judge_wait(const struct watch *watch, struct watched *watched, long long ms)
 {
   struct suspect suspect = accused(watched);
   struct own_end end;
@@ -129,13 +129,13 @@ judge_wait(struct watched *watched, long long ms)
   if (watched->proof_only)
     return NULL;
   pid_t parent = (pid_t)get_integer(watched->fork->event, "pid");
-  unsigned long long since = 0;
+  struct relatives relatives = {.root = watch->root};
   char state;
   if (!watched->holder)
     watched->holder = parent;
-  if (!procfs_stat(parent, &state, &since))
-    since = 0;
-  if (!own_end_examine(watched->pid, &watched->endless.state, since, &watched->holder, &end))
+  if (!procfs_stat(parent, &state, &relatives.since))
+    relatives.since = 0;
+  if (!own_end_examine(watched->pid, &watched->endless.state, &relatives, &watched->holder, &end))
     return NULL;
   return suspect_own_end(&suspect, &end, ms);
 }
@@ -171,7 +171,7 @@ look_at_wait(struct watch *watch, struct watched *watched, struct wait_state *no
   if (endless->judged || endless->told)
     return;
   endless->judged = true;
-  json_t *event = judge_wait(watched, (now_ns - endless->since_ns) / 1000000);
+  json_t *event = judge_wait(watch, watched, (now_ns - endless->since_ns) / 1000000);
   endless->told = tell(watch, watched, event);
 }
 

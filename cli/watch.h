@@ -50,6 +50,7 @@ struct watch {
   size_t next_fork; /* of those that have arrived: the first one not taken in */
   size_t open_files, most_files;
   size_t turn; /* who is looked at first takes turns */
+  pid_t root;  /* all that is watched, and its relatives, are below this process; 0: not known */
   long long stuck_after_ns;
   long long step_after_ns; /* when another process may be stepped through */
   bool hurried;            /* no pause between them */
