@@ -1,5 +1,6 @@
 #include "proof.h"
 #include "json_get.h"
+#include "live_python.h"
 #include "live_stack.h"
 #include "lock.h"
 #include "procfs.h"
@@ -146,6 +147,9 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
   json_t *owner = owner_is_gone ? other_thread(suspect->others, lock.owner) : NULL;
   if (owner)
     json_object_set(event, "owner", owner);
+  struct live_python *python = live_python_open(pid);
+  live_python_add(python, task->tid, event);
+  live_python_close(python);
   symbolize_event(event);
   return event;
 }
