@@ -1,7 +1,9 @@
 #include "diagnose.h"
 #include "json_get.h"
+#include "live_python.h"
 #include "live_stack.h"
 #include "procfs.h"
+#include "python_stack.h"
 #include "render.h"
 #include "stack.h"
 #include "stuck_fork.h"
@@ -115,6 +117,9 @@ owner_in_parent(pid_t parent, pid_t tid)
   struct live *live = live_open(parent);
   json_t *owner = json_pack("{s:i, s:o}", "tid", (int)tid, "stack", live_stack(live, tid));
   live_close(live);
+  struct live_python *python = live_python_open(parent);
+  live_python_add(python, tid, owner);
+  live_python_close(python);
   symbolize_event(owner);
   json_object_del(owner, "symbolized");
   char *name = procfs_read(parent, tid, "comm");
@@ -173,16 +178,20 @@ say_healthy(const struct ward *ward)
     printf("forkhound: %d (%s) is not deadlocked, nor is a process below it: %zu thread%s\n",
            (int)patient->pid, name, threads, threads == 1 ? "" : "s");
     struct live *live = live_open(patient->pid);
+    struct live_python *python = live_python_open(patient->pid);
     for (size_t k = 0; k < threads; k++) {
       json_t *holder = json_pack("{s:o}", "stack", live_stack(live, tids[k]));
+      live_python_add(python, tids[k], holder);
       symbolize_event(holder);
-      char *place = stack_place(get_array(holder, "stack")), *safe = escaped(place);
-      printf("  thread %d at %s\n", (int)tids[k], safe);
+      char *place = stack_place_of_thread(holder), *safe = escaped(place);
+      bool foreign = python_is_foreign(holder, get_string(holder, "python_version"));
+      printf("  thread %d%s at %s\n", (int)tids[k], foreign ? " (not a Python thread)" : "", safe);
       free(place);
       free(safe);
       json_decref(holder);
     }
     live_close(live);
+    live_python_close(python);
     free(name);
     free(tids);
   }

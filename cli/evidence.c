@@ -74,6 +74,7 @@ exactness(pid_t child, const struct snapshot_thread *t)
 json_t *
 evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event)
 {
+  static const char *const of_that_time[] = {"python", "python_cut", "python_unreadable"};
   const char *address = get_string(fork_event, "evidence");
   struct snapshot_thread *list;
   if (!address)
@@ -84,7 +85,9 @@ evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event
   for (size_t i = 0; others && i < count; i++) {
     const struct snapshot_thread *t = &list[i];
     const json_t *before = find_thread(get_array(site_event, "others"), t->tid);
-    json_t *other = before ? json_copy((json_t *)before) : json_object();
+    json_t *other = before ? json_copy((json_t *)(uintptr_t)before) : json_object();
+    for (size_t k = 0; k < sizeof of_that_time / sizeof *of_that_time; k++)
+      json_object_del(other, of_that_time[k]);
     char state[2] = {t->state == 'R' ? 'R' : 'S', 0};
     json_object_set_new(other, "tid", json_integer(t->tid));
     if (!before)

@@ -1,6 +1,7 @@
 #include "proof.h"
 #include "evidence.h"
 #include "json_get.h"
+#include "live_python.h"
 #include "live_stack.h"
 #include "lock.h"
 #include "procfs.h"
@@ -89,6 +90,14 @@ proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid)
   json_decref(others);
 }
 
+void
+proof_add_python(json_t *event, pid_t pid, pid_t tid)
+{
+  struct live_python *python = live_python_open(pid);
+  live_python_add(python, tid, event);
+  live_python_close(python);
+}
+
 json_t *
 proof_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,
             json_t *proof, long long waited_ms)
@@ -165,6 +174,7 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
   json_t *event =
       proof_event(signal ? "suspect" : "deadlock", suspect, described, stack, proof, waited_ms);
   proof_add_threads(event, suspect, lock.owner);
+  proof_add_python(event, pid, task->tid);
   symbolize_event(event);
   return event;
 }

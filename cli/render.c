@@ -1,5 +1,6 @@
 #include "render.h"
 #include "json_get.h"
+#include "python_stack.h"
 #include "render_parts.h"
 #include "stack.h"
 #include "text.h"
@@ -17,13 +18,8 @@ char *
 render_place(const struct fork_record *fork)
 {
   const json_t *event = site_event(fork);
-  const json_t *python = json_array_get(json_object_get(event, "python"), 0);
-  const char *file = get_string(python, "file");
-  if (!file)
-    return stack_place(get_array(event, "site"));
-  const char *function = get_string(python, "function");
-  return function ? xasprintf("%s:%lld in %s", file, get_integer(python, "line"), function)
-                  : xasprintf("%s:%lld", file, get_integer(python, "line"));
+  char *python = python_place(get_array(event, "python"));
+  return python ? python : stack_place(get_array(event, "site"));
 }
 
 static char *
@@ -139,24 +135,6 @@ put_gone(FILE *out, const json_t *event)
   fputs(count > shown && shown ? ", ...\n" : "\n", out);
 }
 
-static void
-put_python(FILE *out, const json_t *frames, int indent)
-{
-  if (!json_is_array(frames))
-    return;
-  size_t i;
-  json_t *frame;
-  json_array_foreach((json_t *)frames, i, frame)
-  {
-    const char *file = get_string(frame, "file"), *function = get_string(frame, "function");
-    fprintf(out, "%*sFile \"", indent, "");
-    put_escaped(out, file ? file : "?");
-    fprintf(out, "\", line %lld, in ", get_integer(frame, "line"));
-    put_escaped(out, function ? function : "?");
-    fputc('\n', out);
-  }
-}
-
 static const char *
 state_name(const char *state)
 {
@@ -215,13 +193,13 @@ put_thread_ids(FILE *out, const json_t *threads)
 }
 
 static void
-put_threads(FILE *out, const json_t *threads)
+put_threads(FILE *out, const json_t *threads, const char *version)
 {
   const json_t *first = json_array_get(threads, 0);
-  const char *name = get_string(first, "thread"), *group = get_string(first, "group");
+  const char *name = python_thread_label(first), *group = get_string(first, "group");
   const char *state = get_string(first, "state"), *exact = get_string(first, "exact");
   put_thread_ids(out, threads);
-  if (name && *name && all_equal(threads, "thread")) {
+  if (name && *name && all_equal(threads, "thread") && all_equal(threads, "python_name")) {
     fputs(" \"", out);
     put_escaped(out, name);
     fputc('"', out);
@@ -231,6 +209,8 @@ put_threads(FILE *out, const json_t *threads)
     put_escaped(out, base_name(group));
     fputc(')', out);
   }
+  if (python_is_foreign(first, version))
+    fputs(", not a Python thread", out);
   if (state && *state && all_equal(threads, "state")) {
     fputs(", ", out);
     put_escaped(out, state_name(state));
@@ -242,10 +222,9 @@ put_threads(FILE *out, const json_t *threads)
   fputs(":\n", out);
   json_t *created_by = get_array(first, "created_by");
   if (get_array(first, "stack"))
-    stack_print(out, get_array(first, "stack"), 4);
+    stack_print_thread(out, first, "stack", 4);
   else
     fputs("    (no stack)\n", out);
-  put_python(out, json_object_get(first, "python"), 4);
   if (!json_array_size(created_by))
     return;
   long long creator = get_integer(first, "creator_tid");
@@ -276,12 +255,13 @@ render_other_threads(FILE *out, const json_t *event)
   }
   const char *key;
   json_t *threads;
-  json_object_foreach(merged, key, threads) put_threads(out, threads);
+  const char *version = get_string(event, "python_version");
+  json_object_foreach(merged, key, threads) put_threads(out, threads, version);
   json_decref(merged);
 }
 
-static void
-put_strings(FILE *out, const char *label, const json_t *strings)
+void
+render_strings(FILE *out, const char *label, const json_t *strings)
 {
   size_t i;
   json_t *item;
@@ -297,6 +277,17 @@ put_strings(FILE *out, const char *label, const json_t *strings)
     put_escaped(out, json_string_value(item));
     before = ", ";
   }
+  fputc('\n', out);
+}
+
+void
+render_test(FILE *out, const json_t *event)
+{
+  const char *test = get_string(event, "test");
+  if (!test)
+    return;
+  fputs("  Running test: ", out);
+  put_escaped(out, test);
   fputc('\n', out);
 }
 
@@ -321,7 +312,7 @@ put_header(FILE *out, const struct style *style, const struct fork_record *fork)
   const json_t *event = fork->event;
   bool hazard = fork->outcome == OUTCOME_HAZARD;
   long long others = get_integer(event, "threads") - 1;
-  const char *name = get_string(event, "thread"), *exe = get_string(event, "exe");
+  const char *name = python_thread_label(event), *exe = get_string(event, "exe");
   char *end = fate(fork), *safe_name = escaped(name), *safe_exe = escaped(base_name(exe)),
        *safe_end = escaped(end);
   fprintf(out,
@@ -363,6 +354,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   const json_t *event = site_event(fork);
   fputs(rule, out);
   put_header(out, style, fork);
+  render_test(out, fork->event);
   if (event != fork->event) {
     const char *id = get_string(event, "id");
     fputs("  The threads and stacks are those of the first fork at this place, ", out);
@@ -377,13 +369,13 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   }
   free(groups);
   put_gone(out, event);
-  put_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
+  render_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
   fputs("  Forked at:\n", out);
-  stack_print(out, get_array(event, "site"), 4);
-  put_python(out, json_object_get(event, "python"), 4);
+  stack_print_thread(out, event, "site", 4);
   render_other_threads(out, event);
+  render_strings(out, "Note", get_array(event, "notes"));
   if (style->verbose)
-    put_strings(out, "Registered fork handlers", get_array(event, "atfork"));
+    render_strings(out, "Registered fork handlers", get_array(event, "atfork"));
   if (fork->outcome == OUTCOME_HAZARD)
     render_advice(out, get_string(fork->event, "exe"));
   put_summary_line(out, style, fork);

@@ -1,5 +1,6 @@
 #include "evidence.h"
 #include "json_get.h"
+#include "python_stack.h"
 #include "render.h"
 #include "render_parts.h"
 #include "stack.h"
@@ -123,11 +124,11 @@ put_owner(FILE *out, const struct fork_record *fork)
     fprintf(out, "  Thread %lld held the lock; its stack at the fork was not taken.\n", tid);
     return;
   }
-  char *name = escaped(get_string(owner, "thread"));
+  char *name = escaped(python_thread_label(owner));
   fprintf(out, "  Thread %lld \"%s\" held the lock; at %s it was at:\n", tid, name,
           earlier ? "the first fork from this place" : "the fork");
   free(name);
-  stack_print(out, get_array(owner, "stack"), 4);
+  stack_print_thread(out, owner, "stack", 4);
   if (json_array_size(get_array(owner, "created_by"))) {
     fprintf(out, "    created by thread %lld at:\n", get_integer(owner, "creator_tid"));
     stack_print(out, get_array(owner, "created_by"), 6);
@@ -156,21 +157,22 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
   const json_t *site = fork->site->event ? fork->site->event : fork->event;
   bool proven = !strcmp(get_string(finding, "event"), "deadlock");
   char *lock = lock_name(json_object_get(finding, "lock")), *safe_lock = escaped(lock);
-  char *waits = stack_place(get_array(finding, "stack")), *forked = render_place(fork);
+  char *waits = stack_place_of_thread(finding), *forked = render_place(fork);
   char *safe_waits = escaped(waits), *safe_forked = escaped(forked);
 
   fputs(rule, out);
   put_header(out, style, fork, proven);
   fprintf(out, "  %s\n\n  Child %lld now:\n", safe_lock, stuck(fork));
-  stack_print(out, get_array(finding, "stack"), 4);
-  char *thread = escaped(get_string(fork->event, "thread"));
+  stack_print_thread(out, finding, "stack", 4);
+  char *thread = escaped(python_thread_label(fork->event));
   if (stuck(fork) != fork->child)
     fprintf(out, "  It was forked by child %lld, or a child of that.\n", fork->child);
   fprintf(out, "  %s was forked by thread %lld \"%s\" of %lld at:\n",
           stuck(fork) == fork->child ? "It" : "That child", get_integer(fork->event, "tid"), thread,
           get_integer(fork->event, "pid"));
   free(thread);
-  stack_print(out, get_array(site, "site"), 4);
+  stack_print_thread(out, site, "site", 4);
+  render_test(out, fork->event);
   char *groups = render_histogram(site), *safe_groups = escaped(groups);
   long long others = get_integer(fork->event, "threads") - 1;
   fprintf(out, "  %lld other thread%s alive at the fork: %s\n", others,
@@ -178,6 +180,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
   put_owner(out, fork);
   if (!get_integer(json_object_get(finding, "lock"), "owner_tid"))
     render_other_threads(out, get_array(finding, "others") ? finding : site);
+  render_strings(out, "Note", get_array(finding, "notes"));
   put_proof(out, finding);
   render_advice(out, get_string(fork->event, "exe"));
   fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",
@@ -284,24 +287,25 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   long long pid = get_integer(event, "pid"), tid = get_integer(lock, "owner_tid");
   char *exe = escaped(base_name(get_string(event, "exe")));
   char *name = lock_name(lock), *safe_name = escaped(name);
-  char *place = stack_place(get_array(event, "stack")), *safe_place = escaped(place);
+  char *place = stack_place_of_thread(event), *safe_place = escaped(place);
   char *what = verdict(event, "a lock whose owner it does not have", "it does not have");
   fprintf(out, "==================\nforkhound: %s: process %lld (%s), child of %lld, %s\n",
           proven ? "DEADLOCK" : "SUSPECT", pid, exe, parent, what);
   free(what);
   fprintf(out, "  %s\n\n  Process %lld now:\n", safe_name, pid);
-  stack_print(out, get_array(event, "stack"), 4);
+  stack_print_thread(out, event, "stack", 4);
   if (owner) {
-    char *thread = escaped(get_string(owner, "thread"));
+    char *thread = escaped(python_thread_label(owner));
     fprintf(out, "  The owner is thread %lld \"%s\" of its parent %lld, which is now at:\n", tid,
             thread, parent);
-    stack_print(out, get_array(owner, "stack"), 4);
+    stack_print_thread(out, owner, "stack", 4);
     free(thread);
   } else if (tid) {
     fprintf(out, "  The owner, thread %lld, is in its parent %lld no more.\n", tid, parent);
   } else {
     put_missing(out, lock);
   }
+  render_strings(out, "Note", get_array(event, "notes"));
   put_proof(out, event);
   render_advice(out, get_string(event, "exe"));
   fprintf(out, "SUMMARY: forkhound: %s at %s: process %lld\n==================\n",

@@ -10,6 +10,10 @@
 char *render_histogram(const json_t *event);
 /* The other threads of a fork event, those alike as one entry. */
 void render_other_threads(FILE *out, const json_t *event);
+/* A line for each, "  LABEL: STRING". */
+void render_strings(FILE *out, const char *label, const json_t *strings);
+/* The test that pytest was running at the fork, if one was. */
+void render_test(FILE *out, const json_t *event);
 void render_advice(FILE *out, const char *exe);
 
 #endif

@@ -138,10 +138,11 @@ report_finding(struct session *session, json_t *event)
     symbolize_event(fork->site->event);
   fork->finding_suppressed =
       suppressed_stack(&session->suppressions, type, get_array(event, "stack")) ||
+      suppressed_stack(&session->suppressions, type, get_array(event, "python")) ||
       suppressed(&session->suppressions, type, fork->site->event ? fork->site->event : fork->event);
   if (fork->finding_suppressed || !session->style.out || session->options->quiet)
     return;
-  char *place = stack_place(get_array(event, "stack"));
+  char *place = stack_place_of_thread(event);
   struct site *site = fork->site;
   if (site->finding_place && !strcmp(site->finding_place, place)) {
     render_finding_again(&session->style, fork, place);

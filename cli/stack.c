@@ -1,5 +1,6 @@
 #include "stack.h"
 #include "json_get.h"
+#include "python_stack.h"
 #include "text.h"
 
 #include <stdbool.h>
@@ -23,14 +24,9 @@ is_libc(const json_t *frame)
          !strncmp(name, "libpthread", 10) || !strncmp(name, "ld-linux", 8);
 }
 
-/* "file:line", the file relative to the working directory where it lies below; "" if unknown. Not
- * escaped. */
-static char *
-location(const json_t *frame)
+const char *
+stack_relative(const char *file)
 {
-  const char *file = get_string(frame, "file");
-  if (!file)
-    return xstrdup("");
   static char *here;
   if (!here) {
     here = getcwd(NULL, 0);
@@ -39,7 +35,16 @@ location(const json_t *frame)
   size_t length = strlen(here);
   if (length > 1 && !strncmp(file, here, length) && file[length] == '/')
     file += length + 1;
-  return xasprintf("%s:%lld", file, get_integer(frame, "line"));
+  return file;
+}
+
+/* "file:line"; "" if unknown. Not escaped. */
+static char *
+location(const json_t *frame)
+{
+  const char *file = get_string(frame, "file");
+  return file ? xasprintf("%s:%lld", stack_relative(file), get_integer(frame, "line"))
+              : xstrdup("");
 }
 
 static char *
@@ -89,10 +94,13 @@ escaped_and_free(char *text)
   return safe;
 }
 
-void
-stack_print(FILE *out, const json_t *stack, int indent)
+enum { PYTHON_INDENT = 4 }; /* below the function, after its number */
+
+/* `python`: frames that match the stack, or NULL. */
+static void
+print(FILE *out, const json_t *stack, const json_t *python, int indent)
 {
-  size_t count = json_array_size(stack), used = 0, skip = 0;
+  size_t count = json_array_size(stack), used = 0, skip = 0, shown = 0;
   while (skip < count && is_ours(json_array_get(stack, skip)))
     skip++;
   struct line *lines = xrealloc(NULL, (count + 1) * sizeof *lines);
@@ -119,26 +127,66 @@ stack_print(FILE *out, const json_t *stack, int indent)
     free(lines[i].function);
     free(lines[i].location);
     free(lines[i].module);
+    if (python && python_evaluates(json_array_get(stack, skip + i)))
+      shown = python_print_group(out, python, shown, indent + PYTHON_INDENT);
   }
   if (!used)
     fprintf(out, "%*s(no stack)\n", indent, "");
   free(lines);
+  if (python && shown < json_array_size(python)) {
+    fprintf(out, "%*sfurther out, of the part of the stack that is not known:\n", indent, "");
+    python_print(out, python, shown, indent + PYTHON_INDENT);
+  }
 }
 
-char *
-stack_place(const json_t *stack)
+void
+stack_print(FILE *out, const json_t *stack, int indent)
+{
+  print(out, stack, NULL, indent);
+}
+
+void
+stack_print_thread(FILE *out, const json_t *thread, const char *key, int indent)
+{
+  const json_t *stack = get_array(thread, key), *python = get_array(thread, "python");
+  const char *exact = get_string(thread, "exact");
+  bool cut = json_is_true(json_object_get(thread, "python_cut"));
+  if (!json_array_size(python)) {
+    print(out, stack, NULL, indent);
+    return;
+  }
+  if (python_matches(stack, python, cut, exact && !strcmp(exact, "approximate"))) {
+    print(out, stack, python, indent);
+  } else {
+    print(out, stack, NULL, indent);
+    fprintf(out, "%*sPython, not matched with the frames above:\n", indent, "");
+    python_print(out, python, 0, indent + PYTHON_INDENT);
+  }
+  if (cut)
+    fprintf(out, "%*s...\n", indent + PYTHON_INDENT, "");
+}
+
+/* The innermost frame that is neither libc's nor ours; failing that, that is not ours. NULL: none.
+ */
+static const json_t *
+place_frame(const json_t *stack)
 {
   size_t i;
-  json_t *frame = NULL, *first = NULL;
+  json_t *frame, *first = NULL;
   json_array_foreach((json_t *)stack, i, frame)
   {
     if (!first && !is_ours(frame))
       first = frame;
     if (!is_ours(frame) && !is_libc(frame))
-      break;
+      return frame;
   }
-  if (!frame || i >= json_array_size(stack))
-    frame = first;
+  return first;
+}
+
+char *
+stack_place(const json_t *stack)
+{
+  const json_t *frame = place_frame(stack);
   if (!frame)
     return xstrdup("an unknown place");
   const char *function = get_string(frame, "function");
@@ -152,4 +200,27 @@ stack_place(const json_t *stack)
   char *place = xasprintf("%s in %s", where, function);
   free(where);
   return place;
+}
+
+static bool
+is_interpreter(const json_t *frame)
+{
+  const char *name = base_name(get_string(frame, "module"));
+  return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6);
+}
+
+char *
+stack_place_of_thread(const json_t *thread)
+{
+  const json_t *stack = get_array(thread, "stack");
+  char *python = python_place(get_array(thread, "python"));
+  if (!python)
+    return stack_place(stack);
+  const json_t *frame = place_frame(stack);
+  if (!frame || is_interpreter(frame) || is_libc(frame))
+    return python;
+  char *native = stack_place(stack), *both = xasprintf("%s, called from %s", native, python);
+  free(native);
+  free(python);
+  return both;
 }

@@ -17,6 +17,7 @@ finish(const char *what, const struct suspect *suspect, json_t *lock, json_t *st
   json_t *event = proof_event("suspect", suspect, lock, stack, proof, ms);
   json_object_set_new(event, "what", json_string(what));
   proof_add_threads(event, suspect, owner);
+  proof_add_python(event, suspect->pid, suspect->pid);
   symbolize_event(event);
   return event;
 }

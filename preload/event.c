@@ -38,6 +38,46 @@ add_stack(struct text *t, const char *name, const struct story *story,
   text_add_string(t, "]");
 }
 
+static void
+add_python(struct text *t, const struct story *story, const struct story_python *python)
+{
+  if (!story->interpreter)
+    return;
+  if (python->count == PYTHON_UNREADABLE)
+    text_add_string(t, ",\"python_unreadable\":true");
+  if (python->name) {
+    text_add_string(t, ",\"python_name\":");
+    text_add_json(t, python->name);
+  }
+  if (python->count < 0)
+    return;
+  text_add_string(t, ",\"python\":[");
+  for (int i = 0; i < python->count; i++) {
+    const struct python_frame *frame = &python->frames[i];
+    text_add_string(t, i ? ",{\"file\":" : "{\"file\":");
+    text_add_json(t, frame->file);
+    if (frame->line)
+      text_add(t, ",\"line\":%d", frame->line);
+    text_add_string(t, ",\"function\":");
+    text_add_json(t, frame->function);
+    text_add_string(t, frame->entry ? ",\"entry\":true}" : "}");
+  }
+  text_add_string(t, python->cut ? "],\"python_cut\":true" : "]");
+}
+
+static void
+add_interpreter(struct text *t, const struct story *story)
+{
+  const char *version = python_version(story->interpreter);
+  const char *note = python_note(story->interpreter);
+
+  if (*version)
+    text_add(t, ",\"python_version\":\"%s\"", version);
+  add_python(t, story, &story->python);
+  if (note)
+    text_add(t, ",\"notes\":[\"%s\"]", note);
+}
+
 // The build-ids of the modules that the stacks name.
 static void
 add_modules(struct text *t, const struct modules *modules)
@@ -93,6 +133,7 @@ add_thread(struct text *t, const struct story *story, const struct story_thread 
   if (thread->exact)
     text_add(t, ",\"exact\":\"%s\"", thread->exact);
   add_stack(t, "stack", story, &thread->stack);
+  add_python(t, story, &thread->python);
   if (thread->creator) {
     add_stack(t, "created_by", story, &thread->created_by);
     text_add(t, ",\"creator_tid\":%d", (int)thread->creator);
@@ -112,6 +153,10 @@ event_fork(struct text *t, const struct story *story)
     text_add(t, ",\"child\":%d", (int)story->child);
   text_add(t, ",\"threads\":%d,\"threads_at_entry\":%d,\"seen\":%u,\"capture\":\"%s\"",
            story->threads, story->threads_at_entry, story->seen, story->capture);
+  if (story->test[0]) {
+    text_add_string(t, ",\"test\":");
+    text_add_json(t, story->test);
+  }
   if (story->same_as)
     text_add(t, ",\"same_as\":\"%s\"", story->same_as);
   if (story->capture_ns)
@@ -125,6 +170,8 @@ event_fork(struct text *t, const struct story *story)
     text_add(t, ",\"evidence\":\"0x%" PRIx64 "\"", story->evidence);
   if (!story->same_as) {
     add_stack(t, "site", story, &story->site);
+    if (story->interpreter)
+      add_interpreter(t, story);
     text_add(t, ",\"others\":[");
     for (int i = 0; i < story->other_count; i++) {
       text_add(t, "%s", i ? "," : "");

@@ -39,6 +39,30 @@ memory_copy(void *to, size_t length, uint64_t address)
   return n > 0 ? (size_t)n : 0;
 }
 
+void
+memory_copy_many(const uint64_t *addresses, size_t length, int count, void *to, bool *there)
+{
+  enum { MOST = 64 };
+  struct iovec remote[MOST];
+  unsigned char *bytes = to;
+  int done = 0;
+
+  for (int i = 0; i < count && i < MOST; i++)
+    remote[i] = (struct iovec){(void *)addresses[i], length};
+  while (done < count) {
+    // It ends at the first that is not there whole (process_vm_readv(2)).
+    struct iovec local = {bytes + (size_t)done * length, (size_t)(count - done) * length};
+    long n = guard_filtered() ? (long)memory_copy(local.iov_base, length, addresses[done])
+                              : RAW(SYS_process_vm_readv, RAW(SYS_getpid), &local, 1, remote + done,
+                                    count - done, 0);
+    int whole = n > 0 ? (int)((size_t)n / length) : 0;
+    for (int i = 0; i < whole; i++)
+      there[done++] = true;
+    if (whole == 0)
+      there[done++] = false;
+  }
+}
+
 size_t
 memory_copy_own_stack(void *to, size_t length, uint64_t sp)
 {

@@ -2,12 +2,17 @@
 // never a fault. Async-signal-safe; usable with other threads stopped.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 // Copies up to `length` bytes at `address`; returns how many could be read. Under a seccomp filter
 // that does not allow it, none.
 size_t memory_copy(void *to, size_t length, uint64_t address);
+
+// Copies `length` bytes from each of `count` addresses, at most 64, to `to`, one after the other;
+// says which of them were all there.
+void memory_copy_many(const uint64_t *addresses, size_t length, int count, void *to, bool *there);
 
 // The same for the caller's own stack from `sp` upward, which may end in the midst: what follows is
 // another thread's, and may be unmapped at any moment. The rest of sp's page comes in any case.

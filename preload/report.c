@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include "python_file.h"
 #include "symbol.h"
 
 #include <inttypes.h>
@@ -7,9 +8,43 @@
 #include <unistd.h>
 
 static void
-add_stack(struct text *t, const struct story *story, const struct story_stack *stack,
-          const char *indent, bool first_is_return_address)
+add_python_frame(struct text *t, const struct python_frame *frame, const char *indent)
 {
+  text_add(t, "%s    File \"", indent);
+  text_add_escaped(t, frame->file);
+  if (frame->line)
+    text_add(t, "\", line %d, in ", frame->line);
+  else
+    text_add(t, "\", line ?, in ");
+  text_add_escaped(t, frame->function);
+  text_add(t, "\n");
+}
+
+// Each call of CPython's evaluation function runs one group of Python frames: all of them are there
+// if there are as many of both.
+static bool
+matches(const struct story *story, const struct story_stack *stack,
+        const struct story_python *python)
+{
+  int calls = 0, groups = 0;
+
+  for (int i = 0; i < stack->count; i++)
+    calls += python_is_evaluation(story->interpreter, stack->frames[i].pc);
+  for (int i = 0; i < python->count; i++)
+    groups += python->frames[i].entry;
+  return calls == groups && !python->cut;
+}
+
+static const struct story_python no_python;
+
+// `python`: the Python frames of the same thread, or none of them.
+static void
+add_stack(struct text *t, const struct story *story, const struct story_stack *stack,
+          const struct story_python *python, const char *indent, bool first_is_return_address)
+{
+  int count = story->interpreter ? python->count : 0, shown = 0;
+  bool merged = count > 0 && matches(story, stack, python);
+
   for (int i = 0; i < stack->count; i++) {
     uint64_t pc = stack->frames[i].pc;
     // A return address may be the first byte of the next function.
@@ -27,7 +62,18 @@ add_stack(struct text *t, const struct story *story, const struct story_stack *s
     } else {
       text_add(t, "0x%" PRIx64 "\n", pc);
     }
+    if (!merged || !python_is_evaluation(story->interpreter, pc))
+      continue;
+    do {
+      add_python_frame(t, &python->frames[shown], indent);
+    } while (!python->frames[shown++].entry);
   }
+  if (shown < count)
+    text_add(t, "%sPython, not matched with the frames above:\n", indent);
+  for (; shown < count; shown++)
+    add_python_frame(t, &python->frames[shown], indent);
+  if (count > 0 && python->cut)
+    text_add(t, "%s    ...\n", indent);
 }
 
 static void
@@ -51,11 +97,37 @@ same_stack(const struct story_stack *a, const struct story_stack *b)
   return true;
 }
 
+static const char *
+name_of(const struct story *story, const char *name, const struct story_python *python)
+{
+  return story->interpreter && python->name ? python->name : name;
+}
+
+static bool
+same_python(const struct story_python *a, const struct story_python *b)
+{
+  if (a->count != b->count)
+    return false;
+  for (int i = 0; i < a->count; i++) {
+    const struct python_frame *x = &a->frames[i], *y = &b->frames[i];
+    if (x->line != y->line || x->file != y->file || x->function != y->function)
+      return false;
+  }
+  return true;
+}
+
 static bool
 same_thread(const struct story_thread *a, const struct story_thread *b)
 {
   return a->group == b->group && a->exact == b->exact && strcmp(a->name, b->name) == 0 &&
-         same_stack(&a->stack, &b->stack) && same_stack(&a->created_by, &b->created_by);
+         same_stack(&a->stack, &b->stack) && same_stack(&a->created_by, &b->created_by) &&
+         same_python(&a->python, &b->python);
+}
+
+static bool
+is_python_process(const struct story *story)
+{
+  return story->interpreter && *python_version(story->interpreter);
 }
 
 static void
@@ -72,20 +144,50 @@ add_threads(struct text *t, const struct story *story)
     for (int k = i + 1; k < story->other_count; k++)
       alike += same_thread(thread, &story->others[k]);
     text_add(t, "  Thread %d \"", (int)thread->tid);
-    text_add_escaped(t, thread->name);
+    text_add_escaped(t, name_of(story, thread->name, &thread->python));
     text_add(t, "\"");
     if (alike)
       text_add(t, " and %d more like it", alike);
     text_add(t, " (");
     text_add_escaped(t, thread->group);
-    text_add(t, "), %s", thread->state == 'R' ? "running" : "sleeping");
+    text_add(t, ")%s, %s",
+             is_python_process(story) && thread->python.count == PYTHON_NO_STATE
+                 ? ", not a Python thread"
+                 : "",
+             thread->state == 'R' ? "running" : "sleeping");
     text_add(t, "%s%s:\n", thread->exact ? ", stack " : ", stack not known",
              thread->exact ? thread->exact : "");
-    add_stack(t, story, &thread->stack, "    ", false);
+    add_stack(t, story, &thread->stack, &thread->python, "    ", false);
     if (thread->creator) {
       text_add(t, "    created by thread %d at:\n", (int)thread->creator);
-      add_stack(t, story, &thread->created_by, "      ", true);
+      add_stack(t, story, &thread->created_by, &no_python, "      ", true);
     }
+  }
+}
+
+static void
+add_place(struct text *t, const char *before, const struct python_frame *frame)
+{
+  const char *shorter = python_library_file(frame->file);
+
+  text_add_string(t, before);
+  text_add_escaped(t, shorter ? shorter : frame->file);
+  text_add(t, ":%d in ", frame->line);
+  text_add_escaped(t, frame->function);
+}
+
+// Where in Python, and if that is in its library, who called it.
+static void
+add_python_place(struct text *t, const struct story_python *python)
+{
+  if (python->count < 1)
+    return;
+  add_place(t, ", at ", &python->frames[0]);
+  for (int i = 0; i < python->count && python_library_file(python->frames[0].file); i++) {
+    if (python_library_file(python->frames[i].file))
+      continue;
+    add_place(t, ", called from ", &python->frames[i]);
+    break;
   }
 }
 
@@ -108,13 +210,20 @@ report_fork(struct text *t, const struct story *story, bool color)
   }
   if (story->gone_count)
     text_add(t, "%d stopped by their own fork handlers: fine\n  ", story->gone_count);
+  if (story->test[0]) {
+    text_add_string(t, "Running test: ");
+    text_add_escaped(t, story->test);
+    text_add_string(t, "\n  ");
+  }
   text_add(t, "Forked by thread %d \"", (int)story->tid);
-  text_add_escaped(t, story->thread);
+  text_add_escaped(t, name_of(story, story->thread, &story->python));
   text_add(t, "\" at:\n");
-  add_stack(t, story, &story->site, "    ", true);
+  add_stack(t, story, &story->site, &story->python, "    ", true);
   add_threads(t, story);
   if (story->why)
     text_add(t, "  Stacks are from /proc: %s.\n", story->why);
+  if (story->interpreter && python_note(story->interpreter))
+    text_add(t, "  Note: %s.\n", python_note(story->interpreter));
   text_add(t,
            "  What to do: fork before the threads start, exec at once in the child, or use a start "
            "method that does not fork\n  (Python: multiprocessing.set_start_method(\"spawn\")).\n");
@@ -123,6 +232,9 @@ report_fork(struct text *t, const struct story *story, bool color)
            color ? "\033[1m" : "", story->entry ? story->entry : "fork", (int)getpid(),
            (int)story->child, story->threads - 1, story->threads == 2 ? "" : "s");
   add_groups(t, story);
-  text_add(t, ")%s\n==================\n", color ? "\033[0m" : "");
+  text_add_string(t, ")");
+  if (story->interpreter)
+    add_python_place(t, &story->python);
+  text_add(t, "%s\n==================\n", color ? "\033[0m" : "");
   symbol_done();
 }

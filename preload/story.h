@@ -3,6 +3,7 @@
 #pragma once
 
 #include "process.h"
+#include "python.h"
 #include "snapshot.h"
 #include "unwind.h"
 
@@ -10,11 +11,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { NAME = 17, GONE = 256 };
+enum { NAME = 17, GONE = 256, TEST = 512 };
 
 struct story_stack {
   const struct frame *frames;
   int count;
+};
+
+// count: PYTHON_NO_STATE where it is no thread of Python's, or PYTHON_UNREADABLE.
+struct story_python {
+  const struct python_frame *frames;
+  int count;
+  bool cut;
+  const char *name;  // of the threading.Thread, or NULL
 };
 
 struct story_thread {
@@ -26,6 +35,7 @@ struct story_thread {
   struct story_stack stack;
   struct story_stack created_by;
   pid_t creator;
+  struct story_python python;
 };
 
 struct story_group {
@@ -54,6 +64,9 @@ struct story {
   uint64_t capture_ns, stopped_ns;
   uint64_t evidence;  // address of registers that the child inherits (struct snapshot_thread), or 0
   struct story_stack site;
+  struct python *interpreter;  // NULL: none
+  struct story_python python;  // of the forking thread
+  char test[TEST];             // the test that pytest runs, or ""
   int other_count;
   struct story_thread *others;
   int group_count;

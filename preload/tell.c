@@ -5,6 +5,7 @@
 #include "futex.h"
 #include "memory.h"
 #include "output.h"
+#include "python_story.h"
 #include "report.h"
 #include "spinlock.h"
 #include "task.h"
@@ -82,10 +83,17 @@ emit(struct telling *telling)
 {
   struct text *t = &telling->text;
 
+  python_story_test(&telling->story);
   if (telling->wants_event) {
     t->length = 0;
     event_fork(t, &telling->story);
-    if (t->truncated) {  // better without its threads than cut
+    if (t->truncated && telling->story.interpreter) {  // better without a part than cut
+      telling->story.interpreter = NULL;
+      t->length = 0;
+      t->truncated = false;
+      event_fork(t, &telling->story);
+    }
+    if (t->truncated) {
       telling->story.other_count = 0;
       t->length = 0;
       t->truncated = false;
@@ -121,6 +129,8 @@ tell_first(struct telling *telling)
   if (known) {
     story->same_as = site->first;
     telling->wants_text = false;
+  } else {
+    python_story_fill(story);
   }
   // Our handler's and libc's frames are not the program's: begin at the function it called.
   for (int i = 0; i < story->site.count && i < 12; i++) {
@@ -137,6 +147,7 @@ tell_first(struct telling *telling)
     story_label(story, call.snapshot, call.outcome);
   }
   emit(telling);
+  python_story_free();
   modules_free(modules);
 }
 
@@ -145,7 +156,7 @@ tell_first(struct telling *telling)
 static void
 tell_again(struct telling *telling)
 {
-  char bytes[2048];
+  char bytes[2048 + TEST];
 
   telling->text = (struct text){.bytes = bytes, .size = sizeof bytes};
   emit(telling);
@@ -155,7 +166,7 @@ tell_again(struct telling *telling)
 static size_t
 text_size(int threads)
 {
-  enum { FRAME = 256, MODULE = 512, STACKS = 2 };
+  enum { FRAME = 256, MODULE = 512, STACKS = 3 };  // two native stacks, one of Python
   size_t stack = (size_t)process_options()->max_frames * FRAME;
 
   return (size_t)(threads + 1) * (STACKS * stack + FRAME) + MODULES * (size_t)MODULE;

@@ -1,0 +1,120 @@
+#include "live_python.h"
+#include "procfs.h"
+#include "python.h"
+#include "text.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_FRAMES = 256 };
+
+struct live_python {
+  pid_t pid;
+  struct python *reader;
+  void *memory;
+};
+
+static void
+read_memory(void *context, const uint64_t *addresses, size_t length, int count, void *to,
+            bool *there)
+{
+  const struct live_python *live = context;
+  for (int i = 0; i < count; i++)
+    there[i] =
+        procfs_memory(live->pid, addresses[i], (unsigned char *)to + (size_t)i * length, length);
+}
+
+/* Where files are mapped from their start: there their ELF headers are. */
+static void
+add_modules(struct live_python *live)
+{
+  char *text = procfs_read(live->pid, 0, "maps");
+  for (const char *line = text; line && *line;) {
+    unsigned long start, offset;
+    char permissions[5], path[2];
+    if (sscanf(line, "%lx-%*x %4s %lx %*s %*u %1[/]", &start, permissions, &offset, path) == 4 &&
+        offset == 0 && permissions[0] == 'r')
+      python_add_module(live->reader, start);
+    line = strchr(line, '\n');
+    line += line != NULL;
+  }
+  free(text);
+}
+
+struct live_python *
+live_python_open(pid_t pid)
+{
+  struct live_python *live = xrealloc(NULL, sizeof *live);
+  live->pid = pid;
+  live->memory = calloc(1, PYTHON_MEMORY);
+  if (!live->memory) {
+    free(live);
+    return NULL;
+  }
+  struct pages_source source = {read_memory, live};
+  live->reader = python_open(live->memory, &source);
+  add_modules(live);
+  if (!python_find(live->reader)) {
+    live_python_close(live);
+    return NULL;
+  }
+  return live;
+}
+
+void
+live_python_close(struct live_python *live)
+{
+  if (!live)
+    return;
+  free(live->memory);
+  free(live);
+}
+
+/* File names need not be UTF-8, JSON must be. */
+static json_t *
+string_of(const char *text)
+{
+  json_t *string = json_string(text);
+  if (string)
+    return string;
+  char *safe = escaped(text);
+  string = json_string(safe);
+  free(safe);
+  return string;
+}
+
+void
+live_python_add(struct live_python *live, pid_t tid, json_t *to)
+{
+  static struct python_frame frames[MOST_FRAMES];
+  bool cut;
+  if (!live)
+    return;
+  int count = python_frames(live->reader, tid, frames, MOST_FRAMES, &cut);
+  const char *version = python_version(live->reader), *note = python_note(live->reader);
+  if (*version)
+    json_object_set_new(to, "python_version", json_string(version));
+  if (note)
+    json_object_set_new(to, "notes", json_pack("[s]", note));
+  const char *name = python_thread_name(live->reader);
+  if (name)
+    json_object_set_new(to, "python_name", string_of(name));
+  if (count == PYTHON_UNREADABLE)
+    json_object_set_new(to, "python_unreadable", json_true());
+  if (count < 0)
+    return;
+  json_t *list = json_array();
+  for (int i = 0; i < count; i++) {
+    json_t *frame = json_pack("{s:o}", "file", string_of(frames[i].file));
+    if (frames[i].line)
+      json_object_set_new(frame, "line", json_integer(frames[i].line));
+    json_object_set_new(frame, "function", string_of(frames[i].function));
+    if (frames[i].entry)
+      json_object_set_new(frame, "entry", json_true());
+    json_array_append_new(list, frame);
+  }
+  json_object_set_new(to, "python", list);
+  if (cut)
+    json_object_set_new(to, "python_cut", json_true());
+}

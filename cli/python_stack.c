@@ -1,0 +1,123 @@
+#include "python_stack.h"
+#include "json_get.h"
+#include "python_file.h"
+#include "stack.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+python_evaluates(const json_t *frame)
+{
+  static const char name[] = "_PyEval_EvalFrameDefault";
+  const char *function = get_string(frame, "function");
+  return function && !strncmp(function, name, sizeof name - 1) &&
+         !json_is_true(json_object_get(frame, "inlined"));
+}
+
+static bool
+is_entry(const json_t *frame)
+{
+  return json_is_true(json_object_get(frame, "entry"));
+}
+
+/* Whether the stack ends where threads begin, and not where the unwinder gave up. */
+static bool
+is_whole(const json_t *stack)
+{
+  static const char *const first[] = {"_start", "start_thread", "clone",
+                                      "clone3", "__clone",      "__clone3"};
+  const char *function = get_string(json_array_get(stack, json_array_size(stack) - 1), "function");
+  for (size_t i = 0; function && i < sizeof first / sizeof *first; i++)
+    if (!strcmp(function, first[i]))
+      return true;
+  return false;
+}
+
+bool
+python_matches(const json_t *stack, const json_t *python, bool cut, bool approximate)
+{
+  size_t calls = 0, groups = 0, i;
+  json_t *frame;
+  json_array_foreach((json_t *)stack, i, frame) calls += python_evaluates(frame);
+  json_array_foreach((json_t *)python, i, frame) groups += is_entry(frame);
+  bool open = i > 0 && !is_entry(json_array_get(python, i - 1));
+  if (calls == groups + open)
+    return true;
+  /* What is missing is at the outer end. */
+  return !approximate && ((cut && calls > groups) || (calls < groups && !is_whole(stack)));
+}
+
+size_t
+python_print_group(FILE *out, const json_t *python, size_t first, int indent)
+{
+  for (size_t count = json_array_size(python); first < count;) {
+    const json_t *frame = json_array_get(python, first++);
+    const char *file = get_string(frame, "file"), *function = get_string(frame, "function");
+    long long line = get_integer(frame, "line");
+    fprintf(out, "%*sFile \"", indent, "");
+    put_escaped(out, file ? file : "?");
+    if (line)
+      fprintf(out, "\", line %lld, in ", line);
+    else
+      fputs("\", line ?, in ", out);
+    put_escaped(out, function ? function : "?");
+    fputc('\n', out);
+    if (is_entry(frame))
+      break;
+  }
+  return first;
+}
+
+void
+python_print(FILE *out, const json_t *python, size_t first, int indent)
+{
+  while (first < json_array_size(python))
+    first = python_print_group(out, python, first, indent);
+}
+
+bool
+python_is_foreign(const json_t *thread, const char *version)
+{
+  return version && !json_object_get(thread, "python") &&
+         !json_object_get(thread, "python_unreadable");
+}
+
+const char *
+python_thread_label(const json_t *thread)
+{
+  const char *name = get_string(thread, "python_name");
+  return name ? name : get_string(thread, "thread");
+}
+
+static char *
+place_of(const json_t *frame)
+{
+  const char *file = get_string(frame, "file"), *function = get_string(frame, "function");
+  const char *shorter = python_library_file(file);
+  return xasprintf("%s:%lld%s%s", shorter ? shorter : stack_relative(file),
+                   get_integer(frame, "line"), function ? " in " : "", function ? function : "");
+}
+
+char *
+python_place(const json_t *python)
+{
+  const json_t *first = json_array_get(python, 0);
+  if (!get_string(first, "file"))
+    return NULL;
+  char *place = place_of(first);
+  if (!python_library_file(get_string(first, "file")))
+    return place;
+  for (size_t i = 1; i < json_array_size(python); i++) {
+    const json_t *frame = json_array_get(python, i);
+    const char *file = get_string(frame, "file");
+    if (!file || python_library_file(file))
+      continue;
+    char *caller = place_of(frame), *both = xasprintf("%s, called from %s", place, caller);
+    free(caller);
+    free(place);
+    return both;
+  }
+  return place;
+}

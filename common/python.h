@@ -1,0 +1,55 @@
+// The Python frames of the threads of a CPython process, this one or another: read from its memory,
+// with nothing of it called. Every pointer is read through a seam, every chain and every string has
+// a limit, every object must have the type that it should have: what is not as it should be gives
+// no frames and a note, never a wrong frame. No allocation, no locks, no libc that locks: any
+// thread, any child; one caller at a time for one struct python.
+#pragma once
+
+#include "pages.h"
+
+#include <sys/types.h>
+
+struct python;
+
+// One reader of one process, whose memory is read as it is now. `memory`: PYTHON_MEMORY zeroed
+// bytes, aligned to 16, of which only what is used need be there (a mapping); it stays the caller's
+// and must outlive the frames.
+enum { PYTHON_MEMORY = 4 << 20 };
+struct python *python_open(void *memory, const struct pages_source *source);
+
+// Tells where a module is mapped: the address of its ELF header. The program first, since its
+// copies of variables come before the library's own; then the likely ones, which saves a look at
+// the others. At most 1,024 count.
+void python_add_module(struct python *python, uint64_t start);
+
+// Looks for the interpreter in the modules told and reads its list of threads. False where no
+// module has one; true also where it cannot be read: see python_note().
+bool python_find(struct python *python);
+
+// "3.11" once python_find() has found an interpreter whose frames can be read; else "".
+const char *python_version(const struct python *python);
+
+// Why frames are missing, in words for a report; NULL for no reason.
+const char *python_note(const struct python *python);
+
+// Whether the address lies in CPython's evaluation function: each call of it runs one group of the
+// frames, see `entry`.
+bool python_is_evaluation(const struct python *python, uint64_t pc);
+
+struct python_frame {
+  const char *file, *function;  // UTF-8, not escaped; of file names also bytes that are not
+  int line;                     // 0: not known
+  bool entry;                   // the outermost of one call of CPython's evaluation function
+};
+
+enum { PYTHON_NO_STATE = -1, PYTHON_UNREADABLE = -2 };
+
+// The frames of the thread `tid`, innermost first, at most `most`; returns their number, with *cut
+// set where there are more. PYTHON_NO_STATE: it is no thread of Python's. PYTHON_UNREADABLE: its
+// frames cannot be read.
+int python_frames(struct python *python, pid_t tid, struct python_frame *frames, int most,
+                  bool *cut);
+
+// threading.Thread.name of the thread that python_frames() was last asked for; NULL where it is not
+// known. UTF-8, not escaped.
+const char *python_thread_name(struct python *python);

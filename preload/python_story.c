@@ -1,0 +1,95 @@
+#include "python_story.h"
+
+#include "environment.h"
+#include "memory.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+static _Atomic bool found;
+static int modules_without;  // how many modules there were when none was an interpreter
+static void *memory;
+static size_t mapped;
+
+static void
+read_own(void *context, const uint64_t *addresses, size_t length, int count, void *to, bool *there)
+{
+  (void)context;
+  memory_copy_many(addresses, length, count, to, there);
+}
+
+static const struct pages_source own_memory = {read_own, NULL};
+
+static void
+fill(struct python *python, struct story_python *to, pid_t tid, struct python_frame **next)
+{
+  to->count = python_frames(python, tid, *next, process_options()->max_frames, &to->cut);
+  to->frames = *next;
+  to->name = python_thread_name(python);
+  if (to->count > 0)
+    *next += to->count;
+}
+
+// An interpreter is most often the program or a library of that name, and libc is needed too.
+static int
+rank(const struct modules *modules, int i)
+{
+  const char *name = module_name(&modules->at[i]);
+
+  return i == 0 ? 0 : strstr(name, "python") || strncmp(name, "libc.so", 7) == 0 ? 1 : 2;
+}
+
+static void
+add_modules(struct python *python, const struct modules *modules)
+{
+  for (int r = 0; r <= 2; r++) {
+    for (int i = 0; i < modules->count; i++) {
+      if (rank(modules, i) == r)
+        python_add_module(python, modules->at[i].low);
+    }
+  }
+}
+
+void
+python_story_fill(struct story *story)
+{
+  const struct modules *modules = story->modules;
+  size_t most = (size_t)process_options()->max_frames * sizeof(struct python_frame);
+
+  if (!modules || modules->count == modules_without)
+    return;
+  mapped = PYTHON_MEMORY + ((size_t)story->other_count + 1) * most;
+  memory = memory_map(mapped);
+  if (!memory)
+    return;
+  struct python *python = python_open(memory, &own_memory);
+  add_modules(python, modules);
+  if (!python_find(python)) {
+    modules_without = modules->count;
+    python_story_free();
+    return;
+  }
+  found = true;
+  struct python_frame *next =
+      (struct python_frame *)(void *)((unsigned char *)memory + PYTHON_MEMORY);
+  fill(python, &story->python, story->tid, &next);
+  for (int i = 0; i < story->other_count; i++)
+    fill(python, &story->others[i].python, story->others[i].tid, &next);
+  story->interpreter = python;
+}
+
+void
+python_story_free(void)
+{
+  if (memory)
+    munmap(memory, mapped);
+  memory = NULL;
+}
+
+// pytest keeps it up to date with os.environ, which is the environment of the process too.
+void
+python_story_test(struct story *story)
+{
+  if (found && !environment_get("PYTEST_CURRENT_TEST=", story->test, sizeof story->test))
+    story->test[0] = 0;
+}

@@ -1,0 +1,14 @@
+// The Python frames of a story's threads.
+#pragma once
+
+#include "story.h"
+
+// Reads the frames of the forking thread and of story->others, in memory of its own, which stays
+// until the next call: free it with python_story_free(). A process without an interpreter pays for
+// one look at its modules, and for another only when there are more of them. No locks, no
+// allocation but mmap; one caller at a time.
+void python_story_fill(struct story *story);
+void python_story_free(void);
+
+// Fills story->test if an interpreter was found before. Any thread.
+void python_story_test(struct story *story);

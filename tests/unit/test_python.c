@@ -1,0 +1,504 @@
+// The reader over made-up processes: one for each version, whole, then with bytes changed.
+#include "python.h"
+
+#include "python_layout.h"
+
+#include <criterion/criterion.h>
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  BASE = 0x10000000,
+  SIZE = 0x10000,
+  DYNAMIC = 0x200,
+  HASH = 0x400,
+  SYMBOLS = 0x800,
+  STRINGS = 0x1000,
+  HEX_VERSION = 0x1800,
+  CODE_TYPE = 0x1900,
+  STRING_TYPE = 0x1910,
+  BYTES_TYPE = 0x1920,
+  FRAME_TYPE = 0x1930,
+  TID_DESCRIPTION = 0x1940,
+  RUNTIME = 0x2000,
+  INTERPRETER = 0x3000,
+  STATES = 0x4000,
+  STATE_BYTES = 0x400,
+  CFRAMES = 0x5000,
+  DESCRIPTORS = 0x5800,
+  FRAMES = 0x6000,
+  FRAME_BYTES = 0x200,
+  CODES = 0x8000,
+  CODE_BYTES = 0x200,
+  OBJECTS = 0xa000,
+  OBJECT_BYTES = 0x100,
+  THREAD = 0xb800,
+  TYPE = 0xc000,
+  KEYS = 0xd000,
+  VALUES = 0xd800,
+  KEY = 0xe000,
+  NAME = 0xe100,
+  DICT = 0xe200,
+  DICT_TYPE = 0x1970,
+  TID_OFFSET = 0x2d0,
+  THREADS = 2,
+  DEPTH = 3,
+  FIRST_TID = 100,
+};
+
+static unsigned char image[SIZE];
+static int reads;
+
+static void
+read_image(void *context, const uint64_t *addresses, size_t length, int count, void *to,
+           bool *there)
+{
+  (void)context;
+  for (int i = 0; i < count; i++) {
+    reads++;
+    there[i] = addresses[i] >= BASE && addresses[i] - BASE <= SIZE - length;
+    if (there[i])
+      memcpy((unsigned char *)to + (size_t)i * length, image + (addresses[i] - BASE), length);
+  }
+}
+
+static void
+put(uint32_t at, uint64_t value, size_t size)
+{
+  cr_assert(at + size <= SIZE);
+  memcpy(image + at, &value, size);
+}
+
+static void
+put_pointer(uint32_t at, uint32_t to)
+{
+  put(at, to ? BASE + (uint64_t)to : 0, 8);
+}
+
+static const struct {
+  const char *name;
+  uint32_t value;
+  int first, last;  // minor versions that have it
+} symbols[] = {
+    {"_PyRuntime", RUNTIME, 8, 13},
+    {"Py_Version", HEX_VERSION, 11, 13},
+    {"Py_NewRef", 0x1950, 10, 13},
+    {"PyFrame_GetCode", 0x1950, 9, 13},
+    {"PyInterpreterState_GetDict", 0x1950, 8, 13},
+    {"PyCode_Type", CODE_TYPE, 8, 13},
+    {"PyUnicode_Type", STRING_TYPE, 8, 13},
+    {"PyBytes_Type", BYTES_TYPE, 8, 13},
+    {"PyFrame_Type", FRAME_TYPE, 8, 13},
+    {"PyDict_Type", DICT_TYPE, 8, 13},
+    {"_PyEval_EvalFrameDefault", 0x1960, 8, 13},
+    {"_thread_db_pthread_tid", TID_DESCRIPTION, 8, 13},
+};
+
+static uint32_t
+hash_of(const char *name)
+{
+  uint32_t hash = 5381;
+
+  for (; *name; name++)
+    hash = hash * 33 + (unsigned char)*name;
+  return hash;
+}
+
+// One bucket, and a filter that lets all through.
+static void
+put_module(int minor)
+{
+  Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64},
+                       .e_phoff = sizeof header,
+                       .e_phentsize = sizeof(Elf64_Phdr),
+                       .e_phnum = 2};
+  Elf64_Phdr segments[] = {{.p_type = PT_LOAD}, {.p_type = PT_DYNAMIC, .p_vaddr = DYNAMIC}};
+  Elf64_Dyn dynamic[] = {
+      {DT_GNU_HASH, {HASH}}, {DT_SYMTAB, {SYMBOLS}}, {DT_STRTAB, {BASE + STRINGS}}, {DT_NULL, {0}}};
+  uint32_t table[] = {1, 1, 1, 0}, count = 0, text = 1;
+
+  memcpy(image, &header, sizeof header);
+  memcpy(image + sizeof header, segments, sizeof segments);
+  memcpy(image + DYNAMIC, dynamic, sizeof dynamic);
+  memcpy(image + HASH, table, sizeof table);
+  put(HASH + 16, UINT64_MAX, 8);
+  put(HASH + 24, 1, 4);
+  for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
+    if (minor < symbols[i].first || minor > symbols[i].last)
+      continue;
+    Elf64_Sym symbol = {.st_name = text, .st_shndx = 1, .st_value = symbols[i].value, .st_size = 8};
+    count++;
+    put(HASH + 24 + 4 * count, hash_of(symbols[i].name) & ~1u, 4);
+    memcpy(image + SYMBOLS + count * sizeof symbol, &symbol, sizeof symbol);
+    strcpy((char *)image + STRINGS + text, symbols[i].name);
+    text += (uint32_t)strlen(symbols[i].name) + 1;
+  }
+  image[HASH + 24 + 4 * count] |= 1;
+}
+
+// What 3.13 publishes: the offsets of 3.12 do for it, but there is no _PyCFrame.
+static const struct python_layout *
+put_published(void)
+{
+  static struct python_layout layout;
+  static const uint64_t words[PYTHON_PUBLISHED_WORDS] = {
+      [0] = 0x030d00f0, [4] = 1000, [7] = 8,    [8] = 72,   [20] = 8,  [22] = 56,
+      [23] = 136,       [24] = 144, [28] = 8,   [29] = 0,   [30] = 56, [31] = 72,
+      [32] = 70,        [34] = 112, [36] = 128, [37] = 136, [38] = 68, [42] = 192,
+      [64] = 16,        [65] = 32,  [66] = 64,  [67] = 32,  [68] = 16, [69] = 40};
+
+  memcpy(image + RUNTIME, python_cookie, 8);
+  memcpy(image + RUNTIME + 8, words, sizeof words);
+  cr_assert_null(python_layout_published(words, &layout));
+  return &layout;
+}
+
+static void
+put_string(const struct python_layout *l, uint32_t at, int width, bool ascii,
+           const void *characters, uint32_t count)
+{
+  put_pointer(at + 8, STRING_TYPE);
+  put(at + l->string_length, count, 8);
+  put(at + l->string_state, ((uint64_t)width | 1 << 3 | (uint64_t)ascii << 4) << l->state_shift, 4);
+  memcpy(image + at + (ascii ? l->string_ascii : l->string_compact), characters,
+         count * (size_t)width);
+}
+
+// One line further on every instruction, in each format.
+static const unsigned char tables[][6] = {
+    [PYTHON_LNOTAB] = {2, 1, 2, 1, 2, 1},
+    [PYTHON_LINETABLE] = {2, 0, 2, 1, 2, 1},
+    [PYTHON_LOCATIONS] = {0x80 | 10 << 3, 0, 0x80 | 11 << 3, 0, 0x80 | 11 << 3, 0},
+};
+
+// The outermost function is that of threading.Thread.
+static const char *const functions[DEPTH] = {"functionA", "functionB", "Thread._bootstrap"};
+static const char *const files[DEPTH] = {"/\xe4\xb8\xad.py", "/\xe4\xb8\xad.py", "/threading.py"};
+
+static void
+put_code(const struct python_layout *l, int number)
+{
+  static const uint16_t file[] = {'/', 0x4e2d, '.', 'p', 'y'};
+  uint32_t at = CODES + (uint32_t)number * CODE_BYTES;
+  uint32_t objects = OBJECTS + (uint32_t)number * 3 * OBJECT_BYTES;
+
+  put_pointer(at + 8, CODE_TYPE);
+  put_pointer(at + l->code_filename, objects);
+  put_pointer(at + l->code_name, objects + OBJECT_BYTES);
+  put_pointer(at + l->code_lines, objects + 2 * OBJECT_BYTES);
+  put(at + l->code_first_line, 10 * (uint64_t)(number + 1), 4);
+  if (number < DEPTH - 1)
+    put_string(l, objects, 2, false, file, 5);
+  else
+    put_string(l, objects, 1, true, files[number], (uint32_t)strlen(files[number]));
+  put_string(l, objects + OBJECT_BYTES, 1, true, functions[number],
+             (uint32_t)strlen(functions[number]));
+  put_pointer(objects + 2 * OBJECT_BYTES + 8, BYTES_TYPE);
+  put(objects + 2 * OBJECT_BYTES + l->bytes_length, 6, 8);
+  memcpy(image + objects + 2 * OBJECT_BYTES + l->bytes_data, tables[l->lines], 6);
+}
+
+// A threading.Thread: up to 3.10 its attributes are in a dict, later in an array of its own.
+static void
+put_thread_object(const struct python_layout *l)
+{
+  put_string(l, KEY, 1, true, "_name", 5);
+  put_string(l, NAME, 1, true, "worker", 6);
+  put_pointer(THREAD + PYTHON_OB_TYPE, TYPE);
+  if (l->minor <= 10) {
+    put(TYPE + PYTHON_DICT_OFFSET, 16, 8);
+    put_pointer(THREAD + 16, DICT);
+    put_pointer(DICT + PYTHON_OB_TYPE, DICT_TYPE);
+    put_pointer(DICT + PYTHON_DICT_KEYS, KEYS);
+    put(KEYS + 8, 8, 8);   // dk_size
+    put(KEYS + 32, 1, 8);  // dk_nentries
+    put_pointer(KEYS + 40 + 8 + 8, KEY);
+    put_pointer(KEYS + 40 + 8 + 16, NAME);
+    return;
+  }
+  enum { MANAGED_DICT = 1 << 4, INLINE_VALUES = 1 << 2, SPLIT = 2 };
+  put(TYPE + PYTHON_TYPE_FLAGS, MANAGED_DICT | (l->minor >= 13 ? INLINE_VALUES : 0), 8);
+  put_pointer(TYPE + l->cached_keys, KEYS);
+  image[KEYS + PYTHON_KEYS_LOG2_INDEX_BYTES] = 3;
+  image[KEYS + PYTHON_KEYS_KIND] = SPLIT;
+  put(KEYS + PYTHON_KEYS_COUNT, 1, 8);
+  put_pointer(KEYS + PYTHON_KEYS_INDICES + 8, KEY);
+  if (l->minor == 11)
+    put_pointer(THREAD - 32, VALUES);
+  else if (l->minor == 12)
+    put_pointer(THREAD - 24, VALUES - 1);
+  else
+    image[THREAD + 16 + 3] = 1;
+  put_pointer(l->minor < 13 ? VALUES : THREAD + 24, NAME);
+}
+
+// Frame `number` of a thread, 0 innermost, stands at the second instruction of code `number`.
+static void
+put_frame(const struct python_layout *l, uint32_t at, int number, uint32_t back)
+{
+  uint32_t code = CODES + (uint32_t)number * CODE_BYTES;
+
+  put_pointer(at + l->frame_back, back);
+  if (l->code_instructions == PYTHON_ABSENT) {
+    put_pointer(at + 8, FRAME_TYPE);
+    put(at + l->frame_instruction, l->lines == PYTHON_LINETABLE ? 1 : 2, 4);
+  } else {
+    put_pointer(at + l->frame_instruction, code + l->code_instructions + 2);
+  }
+  put_pointer(at + l->frame_code, code);
+  if (l->frame_entry != PYTHON_ABSENT)
+    image[at + l->frame_entry] = number == DEPTH - 1;
+}
+
+static void
+put_thread(const struct python_layout *l, int number)
+{
+  uint32_t at = STATES + (uint32_t)number * STATE_BYTES;
+  uint32_t frames = FRAMES + (uint32_t)number * (DEPTH + 1) * FRAME_BYTES;
+  uint32_t descriptor = DESCRIPTORS + (uint32_t)number * 16;
+  uint32_t cframe = CFRAMES + (uint32_t)number * 16;
+
+  put_pointer(at + l->thread_next, number + 1 < THREADS ? at + STATE_BYTES : 0);
+  put_pointer(at + l->thread_id, descriptor);
+  put(descriptor + TID_OFFSET, (uint64_t)(FIRST_TID + number), 4);
+  if (l->native_thread_id != PYTHON_ABSENT)
+    put(at + l->native_thread_id, (uint64_t)(FIRST_TID + number), 8);
+  if (l->cframe_frame == PYTHON_ABSENT) {
+    put_pointer(at + l->thread_frame, frames);
+  } else {
+    put_pointer(at + l->thread_frame, cframe);
+    put_pointer(cframe + l->cframe_frame, frames);
+  }
+  for (int i = 0; i < DEPTH; i++) {
+    uint32_t frame = frames + (uint32_t)i * FRAME_BYTES;
+    bool last = i == DEPTH - 1 && l->frame_owner == PYTHON_ABSENT;
+    put_frame(l, frame, i, last ? 0 : frame + FRAME_BYTES);
+    put_pointer(frame + l->frame_locals, i == DEPTH - 1 ? THREAD : 0);
+  }
+  if (l->frame_owner != PYTHON_ABSENT)
+    image[frames + DEPTH * FRAME_BYTES + l->frame_owner] = 3;
+}
+
+static const struct python_layout *
+put_process(int minor)
+{
+  memset(image, 0, sizeof image);
+  put_module(minor);
+  const struct python_layout *l = minor == 13 ? put_published() : python_layout_of(minor);
+  put(HEX_VERSION, 3u << 24 | (uint64_t)minor << 16 | 0xf0, 8);
+  put(TID_DESCRIPTION, 32 | 1ul << 32, 8);
+  put(TID_DESCRIPTION + 8, TID_OFFSET, 4);
+  put_pointer(RUNTIME + l->interpreters_head, INTERPRETER);
+  put_pointer(INTERPRETER + l->threads_head, STATES);
+  for (int i = 0; i < DEPTH; i++)
+    put_code(l, i);
+  for (int i = 0; i < THREADS; i++)
+    put_thread(l, i);
+  put_thread_object(l);
+  return l;
+}
+
+static struct python *
+open_image(void *memory, bool *found)
+{
+  static const struct pages_source source = {read_image, NULL};
+
+  memset(memory, 0, PYTHON_MEMORY);
+  struct python *python = python_open(memory, &source);
+  python_add_module(python, BASE);
+  *found = python_find(python);
+  return python;
+}
+
+Test(python, every_version)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+  char version[8];
+  bool found, cut;
+
+  for (int minor = 8; minor <= 13; minor++) {
+    const struct python_layout *l = put_process(minor);
+    struct python *python = open_image(memory, &found);
+    snprintf(version, sizeof version, "3.%d", minor);
+    cr_assert(found);
+    cr_assert_null(python_note(python), "3.%d: %s", minor, python_note(python));
+    cr_assert_str_eq(python_version(python), version);
+    for (int thread = 0; thread < THREADS; thread++) {
+      struct python_frame frames[8];
+      cr_assert_eq(python_frames(python, FIRST_TID + thread, frames, 8, &cut), DEPTH);
+      cr_assert_not(cut);
+      for (int i = 0; i < DEPTH; i++) {
+        cr_assert_str_eq(frames[i].function, functions[i]);
+        cr_assert_str_eq(frames[i].file, files[i]);
+        cr_assert_eq(frames[i].line, 10 * (i + 1) + 1, "3.%d: line %d", minor, frames[i].line);
+        bool inlined = l->frame_entry != PYTHON_ABSENT || l->frame_owner != PYTHON_ABSENT;
+        cr_assert_eq(frames[i].entry, !inlined || i == DEPTH - 1);
+      }
+      cr_assert_not_null(python_thread_name(python), "3.%d", minor);
+      cr_assert_str_eq(python_thread_name(python), "worker");
+      cr_assert_eq(python_frames(python, FIRST_TID + thread, frames, 2, &cut), 2);
+      cr_assert(cut);
+      cr_assert_null(python_thread_name(python));
+    }
+    struct python_frame none;
+    cr_assert_eq(python_frames(python, 1, &none, 1, &cut), PYTHON_NO_STATE);
+  }
+  free(memory);
+}
+
+// In a fork child CPython's tids are those of the parent until it has set them anew: libc's count,
+// but only while none of CPython's is right.
+Test(python, tids_of_a_fork_child)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+  struct python_frame frames[8];
+  bool found, cut;
+  const struct python_layout *l = put_process(12);
+
+  put(STATES + l->native_thread_id, 7, 8);
+  struct python *python = open_image(memory, &found);
+  cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), DEPTH);
+  python = open_image(memory, &found);
+  cr_assert_eq(python_frames(python, FIRST_TID + 1, frames, 8, &cut), DEPTH);
+  cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), PYTHON_NO_STATE);
+  free(memory);
+}
+
+static void
+must_decline(void *memory, const char *note)
+{
+  struct python_frame frame;
+  bool found, cut;
+  struct python *python = open_image(memory, &found);
+
+  cr_assert(found);
+  cr_assert_str_empty(python_version(python));
+  cr_assert(python_note(python) && strstr(python_note(python), note), "%s", python_note(python));
+  cr_assert_eq(python_frames(python, FIRST_TID, &frame, 1, &cut), PYTHON_NO_STATE);
+}
+
+Test(python, other_versions_are_declined)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+
+  put_process(12);
+  put(HEX_VERSION, 3u << 24 | 99u << 16, 8);
+  must_decline(memory, "not known");
+  put_process(13);
+  put(RUNTIME + 8, 0x030e00f0, 8);
+  must_decline(memory, "3.13");
+  put_process(13);
+  put(RUNTIME + 16, 1, 8);
+  must_decline(memory, "free-threaded");
+  put_process(13);
+  put(RUNTIME + 8 + 8 * 28, 1 << 30, 8);
+  must_decline(memory, "not plausible");
+  free(memory);
+}
+
+// Frames in a circle, or of another type, are no frames.
+Test(python, broken_chains_give_no_frames)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+  struct python_frame frames[64];
+  bool found, cut;
+
+  for (int minor = 8; minor <= 13; minor++) {
+    const struct python_layout *l = put_process(minor);
+    uint32_t outermost = FRAMES + (DEPTH - 1) * FRAME_BYTES;
+    put_pointer(outermost + l->frame_back, FRAMES);
+    struct python *python = open_image(memory, &found);
+    cr_assert_eq(python_frames(python, FIRST_TID, frames, 64, &cut), 64);
+    cr_assert(cut);
+    put_process(minor);
+    put_pointer(CODES + 2 * CODE_BYTES + 8, STRING_TYPE);
+    python = open_image(memory, &found);
+    cr_assert_eq(python_frames(python, FIRST_TID, frames, 64, &cut), PYTHON_UNREADABLE);
+    cr_assert_not_null(python_note(python));
+    put_process(minor);
+    put_pointer(STATES + l->thread_next, STATES);
+    python = open_image(memory, &found);
+    cr_assert_not_null(python_note(python));
+  }
+  free(memory);
+}
+
+static unsigned int seed = 20;
+
+static unsigned int
+any(void)
+{
+  return (seed = seed * 1103515245 + 12345) >> 8;
+}
+
+// Changes some bytes: to anything, or to a pointer to somewhere in the image.
+static void
+mutate(void)
+{
+  for (unsigned int n = any() % 8 + 1; n > 0; n--) {
+    uint32_t at = any() % (SIZE - 8);
+    switch (any() % 3) {
+    case 0: image[at] = (unsigned char)any(); break;
+    case 1: put_pointer(at & ~7u, any() % SIZE); break;
+    default: put(at & ~7u, (uint64_t)any() << 40 ^ any(), 8);
+    }
+  }
+}
+
+// Of the 64 KiB most are empty: the changes are made where there is something.
+static void
+mutate_used(void)
+{
+  for (unsigned int n = any() % 4 + 1; n > 0;) {
+    uint32_t at = any() % (SIZE - 8);
+    if (!image[at])
+      continue;
+    image[at] = (unsigned char)(any() % 4 ? any() : image[at] ^ 1u << any() % 8);
+    n--;
+  }
+}
+
+Test(python, mutated_processes, .timeout = 300)
+{
+  enum { ROUNDS = 20000, MOST_READS = 100000 };
+  unsigned char *memory = malloc(PYTHON_MEMORY);
+  bool found, cut;
+
+  for (int round = 0; round < ROUNDS; round++) {
+    struct python_frame frames[32];
+    put_process(8 + round % 6);
+    if (round % 3)
+      mutate_used();
+    else
+      mutate();
+    reads = 0;
+    struct python *python = open_image(memory, &found);
+    for (int tid = FIRST_TID - 1; tid <= FIRST_TID + THREADS; tid++) {
+      int count = python_frames(python, tid, frames, 32, &cut);
+      cr_assert(count >= PYTHON_UNREADABLE && count <= 32);
+      const char *name = python_thread_name(python);
+      cr_assert(!name || strlen(name) < 10000);
+      for (int i = 0; i < count; i++)
+        cr_assert(strlen(frames[i].file) + strlen(frames[i].function) < 10000);
+    }
+    cr_assert_lt(reads, MOST_READS, "round %d: %d reads", round, reads);
+  }
+  free(memory);
+}
+
+Test(python, random_bytes)
+{
+  unsigned char *memory = malloc(PYTHON_MEMORY);
+  bool found;
+
+  for (int round = 0; round < 300; round++) {
+    for (size_t i = 0; i < SIZE; i++)
+      image[i] = (unsigned char)any();
+    if (round % 2)  // an ELF file of random tables
+      put_module(8 + round % 6);
+    open_image(memory, &found);
+  }
+  free(memory);
+}
