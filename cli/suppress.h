@@ -36,6 +36,4 @@ bool suppressed_stack(struct suppressions *suppressions, const char *type, const
 /* "3 hazard:libfoo.so" for each that matched. */
 void suppressions_print(const struct suppressions *suppressions, FILE *out);
 
-bool pattern_fits(const char *pattern, const char *text);
-
 #endif

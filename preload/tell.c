@@ -8,6 +8,7 @@
 #include "python_story.h"
 #include "report.h"
 #include "spinlock.h"
+#include "suppression.h"
 #include "task.h"
 
 #include <errno.h>
@@ -146,6 +147,8 @@ tell_first(struct telling *telling)
       futex_wait_shared(&call.outcome->compared, WAIT_COMPARE_NS);
     story_label(story, call.snapshot, call.outcome);
   }
+  if (telling->wants_text && suppression_fits(story))
+    telling->wants_text = false;
   emit(telling);
   python_story_free();
   modules_free(modules);

@@ -148,3 +148,16 @@ def test_options_of_the_environment():
     assert run.status == 9, run.err
     assert "SUMMARY: forkhound: hazard at two_sites.c:" in run.err, run.err
     assert run.err.count("unknown key 'colour'") == 1, run.err
+
+
+def test_suppressions_of_the_library_alone():
+    program = build_program("two_sites")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "suppressions"
+        for pattern, silent in (("^two_sites$", True), ("idle", True), ("^idl$", False)):
+            file.write_text(f"# known\ndeadlock:idle\nhazard:{pattern}\n")
+            run = bare([program], f"suppressions={file}:exitcode=7")
+            assert run.err.count("HAZARD") == (0 if silent else 2), (pattern, run.err)
+            assert run.status == (0 if silent else 7), (pattern, run.status)
+        run = bare([program], f"suppressions={folder}/absent")
+    assert run.err.count("absent': cannot be opened") == 1, run.err

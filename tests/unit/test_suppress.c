@@ -1,5 +1,7 @@
 #include "suppress.h"
 
+#include "pattern.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <unistd.h>
