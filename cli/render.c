@@ -180,30 +180,44 @@ all_equal(const json_t *threads, const char *key)
 }
 
 static void
+put_name(FILE *out, const json_t *thread)
+{
+  const char *name = python_thread_label(thread);
+  if (!name || !*name)
+    return;
+  fputs(" \"", out);
+  put_escaped(out, name);
+  fputc('"', out);
+}
+
+/* A name that all have comes once. */
+static void
 put_thread_ids(FILE *out, const json_t *threads)
 {
   size_t count = json_array_size(threads);
+  bool one_name = all_equal(threads, "thread") && all_equal(threads, "python_name");
   fprintf(out, "  Thread%s", count > 1 ? "s" : "");
-  for (size_t i = 0; i < count && i < 6; i++)
-    fprintf(out, "%s %lld", i ? "," : "", get_integer(json_array_get(threads, i), "tid"));
+  for (size_t i = 0; i < count && i < 6; i++) {
+    const json_t *thread = json_array_get(threads, i);
+    fprintf(out, "%s %lld", i ? "," : "", get_integer(thread, "tid"));
+    if (!one_name)
+      put_name(out, thread);
+  }
   if (count > 6)
     fputs(", ...", out);
   if (count > 1)
     fprintf(out, " (%zu threads)", count);
+  if (one_name)
+    put_name(out, json_array_get(threads, 0));
 }
 
 static void
 put_threads(FILE *out, const json_t *threads, const char *version)
 {
   const json_t *first = json_array_get(threads, 0);
-  const char *name = python_thread_label(first), *group = get_string(first, "group");
+  const char *group = get_string(first, "group");
   const char *state = get_string(first, "state"), *exact = get_string(first, "exact");
   put_thread_ids(out, threads);
-  if (name && *name && all_equal(threads, "thread") && all_equal(threads, "python_name")) {
-    fputs(" \"", out);
-    put_escaped(out, name);
-    fputc('"', out);
-  }
   if (group && *group) {
     fputs(" (made by ", out);
     put_escaped(out, base_name(group));

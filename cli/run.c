@@ -29,7 +29,8 @@ static const long long READING_LAG_NS = 20000000;
 static const long long NOTICE_AFTER_NS = 100000000;
 static const long long KILL_AFTER_NS = 2000000000;
 static const long long MOST_WAIT_NS = 10000000000;
-static const int FORWARDED[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+static const int FORWARDED[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
+                                SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
 
 struct driver {
   const struct options *options;
@@ -39,6 +40,8 @@ struct driver {
   pid_t command;
   bool ended;
   int status;                  /* of waitpid() */
+  bool stopped;                /* the command is */
+  bool asked_to_stop;          /* by the terminal, most often: the command decides */
   long long limit_ns, kill_ns; /* CLOCK_MONOTONIC; 0: none */
   bool limit_reached;
   struct watch children;
@@ -195,14 +198,42 @@ reap(struct driver *driver)
 {
   int status;
   pid_t pid;
-  while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (WIFSTOPPED(status))
+  while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+    if (WIFSTOPPED(status) && pid != driver->command)
       tracer_late_stop(pid, status);
-    if (WIFSTOPPED(status) || pid != driver->command)
+    if (pid != driver->command)
+      continue;
+    driver->stopped = WIFSTOPPED(status);
+    if (WIFSTOPPED(status) || WIFCONTINUED(status))
       continue;
     driver->ended = true;
     driver->status = status;
   }
+}
+
+/* An interactive shell waits for us: it is told of a stop, and continues us with `fg`. */
+static bool
+is_foreground_job(void)
+{
+  if (getpgrp() != getpid() || getsid(0) == getpid())
+    return false;
+  int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  bool foreground = terminal >= 0 && tcgetpgrp(terminal) == getpgrp();
+  if (terminal >= 0)
+    close(terminal);
+  return foreground;
+}
+
+/* The command has stopped: so do we, and whoever started us sees what it would see without us. The
+   terminal's signals are blocked here: they would stop us at once, and the shell would take the
+   terminal away while the command still uses it, or even goes on. */
+static void
+follow_stop(struct driver *driver)
+{
+  if (!driver->asked_to_stop && !is_foreground_job())
+    return;
+  driver->asked_to_stop = false;
+  kill(getpid(), SIGSTOP);
 }
 
 /* What the terminal sends goes to the whole foreground process group: the command has it already.
@@ -211,10 +242,16 @@ static void
 handle_signals(struct driver *driver)
 {
   struct signalfd_siginfo info;
-  while (read(driver->signals, &info, sizeof info) == (ssize_t)sizeof info)
-    if (info.ssi_signo != SIGCHLD && info.ssi_code != SI_KERNEL && !driver->ended)
-      kill(driver->command, (int)info.ssi_signo);
+  while (read(driver->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+    int number = (int)info.ssi_signo;
+    driver->asked_to_stop |= number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+    if (number != SIGCHLD && info.ssi_code != SI_KERNEL && !driver->ended)
+      kill(driver->command, number);
+  }
   reap(driver);
+  if (driver->stopped)
+    follow_stop(driver);
+  driver->stopped = false;
 }
 
 /* The kernel takes some milliseconds to close an inotify descriptor: not for a short command. */

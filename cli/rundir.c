@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char *directory, *events, *link_name;
@@ -38,6 +41,45 @@ make_directory(void)
   }
 }
 
+/* Waits for the end of the driver, however it comes, and clears up. */
+static _Noreturn void
+keep_tidy(int driver_lives)
+{
+  sigset_t none;
+  char byte;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  prctl(PR_SET_NAME, "forkhound-tidy");
+  setsid();
+  if (chdir("/") || dup2(driver_lives, 0) < 0 || close_range(1, ~0u, 0))
+    _exit(1);
+  while (read(0, &byte, 1) < 0 && errno == EINTR)
+    continue;
+  rundir_remove();
+  _exit(0);
+}
+
+/* A process that is no child of ours, so that nobody waits for it, or ends it with the rest. */
+static void
+start_tidying(void)
+{
+  int ends[2]; /* ours stays open as long as we live */
+  if (pipe2(ends, O_CLOEXEC))
+    die("pipe: %m");
+  pid_t child = fork();
+  if (child < 0)
+    die("fork: %m");
+  if (!child) {
+    close(ends[1]);
+    child = fork();
+    if (!child)
+      keep_tidy(ends[0]);
+    _exit(child < 0);
+  }
+  close(ends[0]);
+  waitpid(child, NULL, 0);
+}
+
 int
 rundir_make(void)
 {
@@ -49,6 +91,8 @@ rundir_make(void)
   int fd = open(events, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0 || fchmod(fd, 0622))
     die("%s: %m", events);
+  link_name = xasprintf("%s/libforkhound.so", directory);
+  start_tidying();
   return fd;
 }
 
@@ -63,7 +107,6 @@ rundir_preloadable(const char *library)
 {
   if (!strpbrk(library, " :"))
     return xstrdup(library);
-  link_name = xasprintf("%s/libforkhound.so", directory);
   if (strpbrk(link_name, " :"))
     die("neither %s nor %s can be named in LD_PRELOAD: set TMPDIR to a path without space and "
         "colon",

@@ -151,10 +151,20 @@ look_at(const char *path)
 
 // `path`: NULL for a descriptor.
 static enum target
+look_and_tell(const char *path)
+{
+  enum target target = look_at(path);
+
+  if (target_why(target) && output_wants_events())
+    tell_blind(path, target_why(target));
+  return target;
+}
+
+static enum target
 before_exec(const char *path)
 {
   int saved = errno;
-  enum target target = look_at(path);
+  enum target target = look_and_tell(path);
 
   fh_real_resolve();
   // A failing try of a path search is no exec.
@@ -162,9 +172,6 @@ before_exec(const char *path)
     if (output_wants_events())
       tell_exec(path ? path : "(descriptor)");
     ended(OUTCOME_EXEC);
-  }
-  if (target_why(target) && output_wants_events()) {
-    tell_blind(path, target_why(target));
   }
   errno = saved;
   return target;
@@ -293,7 +300,7 @@ posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *acti
   int saved = errno;
 
   fh_real_resolve();
-  enum target target = look_at(path);
+  enum target target = look_and_tell(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
                              ADAPTED(environment, target));
@@ -304,9 +311,14 @@ posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *act
              const posix_spawnattr_t *attributes, char *const arguments[],
              char *const environment[])
 {
+  char path[1024];
+  int saved = errno;
+
   fh_real_resolve();
+  enum target target = search(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
+  errno = saved;
   return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
-                              ADAPTED(environment, TARGET_LOADS));
+                              ADAPTED(environment, target));
 }
 
 static void

@@ -201,7 +201,7 @@ stop_others(struct helper *h)
       seize(s, h->pid, i, progress);
     if (!deadline) {
       s->stop_began = clock_now();
-      deadline = s->stop_began + STOP_DEADLINE_NS;
+      deadline = s->stop_began + (s->at_clone ? LAGGARD_DEADLINE_NS : STOP_DEADLINE_NS);
     }
     for (int i = done; i < s->count; i++) {
       if (progress[i] == SEIZED && RAW(SYS_ptrace, PTRACE_INTERRUPT, s->threads[i].tid, 0, 0) == 0)

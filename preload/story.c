@@ -93,8 +93,26 @@ is_runtime(const struct module *m)
   return false;
 }
 
+// The module of the routine that a whole stack begins in, inside libc's start_thread(); else NULL.
+static const struct module *
+started_in(const struct story *story, const struct story_stack *stack)
+{
+  const struct module *m = NULL;
+  int i = stack->count - 1;
+
+  if (i >= 0)
+    m = modules_find(story->modules, stack->frames[i].pc);
+  if (!m || strncmp(module_name(m), "libc.so", 7) != 0)
+    return NULL;
+  while (i >= 0 && m && is_runtime(m)) {
+    i--;
+    m = i >= 0 ? modules_find(story->modules, stack->frames[i].pc) : NULL;
+  }
+  return m;
+}
+
 // The first creator outside the C and C++ libraries; the start routine's module is the second
-// opinion.
+// opinion. Of a thread made past us (jemalloc looks up pthread_create itself) its own stack tells.
 static const char *
 group_of(const struct story *story, const struct story_thread *t, const struct origin *origin)
 {
@@ -103,8 +121,8 @@ group_of(const struct story *story, const struct story_thread *t, const struct o
     if (m && !is_runtime(m))
       return module_name(m);
   }
-  const struct module *m =
-      origin ? modules_find(story->modules, (uint64_t)(uintptr_t)origin->start) : NULL;
+  const struct module *m = origin ? modules_find(story->modules, (uint64_t)(uintptr_t)origin->start)
+                                  : started_in(story, &t->stack);
   return m ? module_name(m) : "unknown";
 }
 

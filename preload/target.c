@@ -7,6 +7,11 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 static enum target
 read_headers(long fd)
@@ -34,6 +39,29 @@ read_headers(long fd)
   return TARGET_STATIC;
 }
 
+// AT_SECURE is set for other ids than the real ones (security/commoncap.c), unless the file system
+// or the process refuses them (fs/exec.c, bprm_fill_uid).
+static enum target
+look_at_rights(const char *path)
+{
+  enum target target = TARGET_LOADS;
+  struct stat st;
+  struct statfs fs;
+
+  if (!guard_allows(SYS_newfstatat) || !guard_allows(SYS_statfs) || !guard_allows(SYS_prctl) ||
+      RAW(SYS_newfstatat, AT_FDCWD, path, &st, 0) != 0 || !S_ISREG(st.st_mode))
+    return TARGET_LOADS;
+  if ((st.st_mode & S_ISUID) != 0 && st.st_uid != getuid())
+    target = TARGET_SETUID;
+  else if ((st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IXGRP) != 0 && st.st_gid != getgid())
+    target = TARGET_SETGID;
+  if (target != TARGET_LOADS &&
+      ((RAW(SYS_statfs, path, &fs) == 0 && (fs.f_flags & ST_NOSUID) != 0) ||
+       RAW(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1))
+    return TARGET_LOADS;
+  return target;
+}
+
 enum target
 target_of(const char *path)
 {
@@ -42,11 +70,12 @@ target_of(const char *path)
     return TARGET_LOADS;
   // O_NONBLOCK: the path may be a fifo. What cannot be read, exec will judge.
   long fd = descriptor_open(path, O_RDONLY | O_NONBLOCK);
-  if (fd < 0)
-    return TARGET_LOADS;
-  enum target target = read_headers(fd);
-  descriptor_close(fd);
-  return target;
+  enum target target = TARGET_LOADS;
+  if (fd >= 0) {
+    target = read_headers(fd);
+    descriptor_close(fd);
+  }
+  return target == TARGET_LOADS ? look_at_rights(path) : target;
 }
 
 const char *
@@ -54,8 +83,10 @@ target_why(enum target target)
 {
   switch (target) {
   case TARGET_STATIC: return "statically linked";
-  case TARGET_FOREIGN: return "made for another architecture";
-  case TARGET_MUSL: return "linked with musl: a library made for glibc cannot be loaded";
+  case TARGET_SETUID: return "set-user-ID";
+  case TARGET_SETGID: return "set-group-ID";
+  case TARGET_FOREIGN: return "built for another architecture";
+  case TARGET_MUSL: return "linked with musl libc";
   case TARGET_LOADS: break;
   }
   return NULL;
