@@ -23,6 +23,7 @@ free_fork(struct fork_record *fork)
   json_decref(fork->unsafe_calls);
   json_decref(fork->finding);
   free(fork->exec_path);
+  free(fork->exec_error);
   free(fork);
 }
 
@@ -93,6 +94,15 @@ set_outcome(struct fork_record *fork, enum outcome outcome)
 }
 
 static void
+add_undecided(struct model *model, const struct fork_record *fork)
+{
+  const json_t *position = json_object_get(model->fork_index, get_string(fork->event, "id"));
+  model->undecided =
+      xrealloc(model->undecided, (model->undecided_count + 1) * sizeof *model->undecided);
+  model->undecided[model->undecided_count++] = (size_t)json_integer_value(position);
+}
+
+static void
 forget_undecided(struct model *model, const struct fork_record *fork)
 {
   for (size_t i = 0; i < model->undecided_count; i++)
@@ -111,7 +121,9 @@ decide(struct model *model, struct fork_record *fork)
   if (!fork->exec_path && !fork->ended)
     return NULL;
   forget_undecided(model, fork);
-  bool in_time = fork->exec_path && fork->exec_after_us <= EXEC_GRACE_US;
+  /* One that could not exec, and ended, would have. */
+  bool in_time = fork->exec_path ? fork->exec_after_us <= EXEC_GRACE_US
+                                 : fork->exec_error && fork->exit_after_us <= EXEC_GRACE_US;
   return set_outcome(fork, in_time ? OUTCOME_EXEC : OUTCOME_HAZARD);
 }
 
@@ -130,52 +142,6 @@ fork_of_child(struct model *model, json_t *event)
     fork->early = json_array();
   json_array_append(fork->early, event);
   return NULL;
-}
-
-static struct fork_record *
-add_exec(struct model *model, json_t *event)
-{
-  struct fork_record *fork = fork_of_child(model, event);
-  if (!fork || fork->exec_path || fork->ended)
-    return NULL;
-  const char *path = get_string(event, "path");
-  fork->exec_path = xstrdup(path ? path : "");
-  fork->exec_after_us = get_integer(event, "after_us");
-  fork->unsafe_calls = json_incref(get_array(event, "unsafe_calls"));
-  return decide(model, fork);
-}
-
-static struct fork_record *
-add_exit(struct model *model, json_t *event)
-{
-  struct fork_record *fork = fork_of_child(model, event);
-  if (!fork || fork->ended)
-    return NULL;
-  json_t *status = json_object_get(event, "status");
-  json_t *after = json_object_get(event, "after_us");
-  fork->ended = true;
-  fork->status_known = json_is_integer(status);
-  fork->status = json_integer_value(status);
-  fork->exit_after_us = json_is_integer(after) ? json_integer_value(after) : -1;
-  return decide(model, fork);
-}
-
-/* The fork event is here at last: take in what its children wrote before. */
-static struct fork_record *
-add_early(struct model *model, struct fork_record *fork)
-{
-  struct fork_record *decided = NULL;
-  size_t i;
-  json_t *event;
-  json_array_foreach(fork->early, i, event)
-  {
-    bool exec = !strcmp(get_string(event, "event"), "exec");
-    struct fork_record *now = exec ? add_exec(model, event) : add_exit(model, event);
-    decided = now ? now : decided;
-  }
-  json_decref(fork->early);
-  fork->early = NULL;
-  return decided;
 }
 
 static void
@@ -202,6 +168,71 @@ set_gone(struct model *model, long long pid, bool gone)
     json_object_del(model->gone, key);
 }
 
+/* The exec told before has failed: the child runs on. */
+static struct fork_record *
+take_back_exec(struct model *model, struct fork_record *fork)
+{
+  free(fork->exec_path);
+  fork->exec_path = NULL;
+  if (fork->outcome != OUTCOME_EXEC)
+    return NULL;
+  fork->outcome = OUTCOME_RUNNING;
+  add_undecided(model, fork);
+  set_gone(model, fork->child, false);
+  add_arrival(model, fork, fork->child);
+  return NULL;
+}
+
+static struct fork_record *
+add_exec(struct model *model, json_t *event)
+{
+  struct fork_record *fork = fork_of_child(model, event);
+  if (fork && get_string(event, "error"))
+    return take_back_exec(model, fork);
+  if (!fork || fork->exec_path || fork->ended)
+    return NULL;
+  const char *path = get_string(event, "path");
+  fork->exec_path = xstrdup(path ? path : "");
+  fork->exec_after_us = get_integer(event, "after_us");
+  fork->unsafe_calls = json_incref(get_array(event, "unsafe_calls"));
+  return decide(model, fork);
+}
+
+static struct fork_record *
+add_exit(struct model *model, json_t *event)
+{
+  struct fork_record *fork = fork_of_child(model, event);
+  if (!fork || fork->ended)
+    return NULL;
+  json_t *status = json_object_get(event, "status");
+  json_t *after = json_object_get(event, "after_us");
+  const char *exec_error = get_string(event, "exec_error");
+  fork->exec_error = exec_error ? xstrdup(exec_error) : NULL;
+  fork->ended = true;
+  fork->status_known = json_is_integer(status);
+  fork->status = json_integer_value(status);
+  fork->exit_after_us = json_is_integer(after) ? json_integer_value(after) : -1;
+  return decide(model, fork);
+}
+
+/* The fork event is here at last: take in what its children wrote before. */
+static struct fork_record *
+add_early(struct model *model, struct fork_record *fork)
+{
+  struct fork_record *decided = NULL;
+  size_t i;
+  json_t *event;
+  json_array_foreach(fork->early, i, event)
+  {
+    bool exec = !strcmp(get_string(event, "event"), "exec");
+    struct fork_record *now = exec ? add_exec(model, event) : add_exit(model, event);
+    decided = now ? now : decided;
+  }
+  json_decref(fork->early);
+  fork->early = NULL;
+  return decided;
+}
+
 bool
 model_gone(const struct model *model, long long pid)
 {
@@ -221,6 +252,49 @@ add_grandchild(struct model *model, const json_t *event)
   add_arrival(model, fork_of(model, id), pid);
 }
 
+/* One place in the program, whichever process is there: where in Python or, of other programs, the
+   stack; and who had made the threads. The caller frees it. */
+static char *
+place_key(const json_t *event)
+{
+  json_t *python = get_array(event, "python"), *place = json_array(), *groups = json_object(),
+         *item;
+  bool native = !json_array_size(python);
+  size_t i;
+  json_array_foreach(native ? get_array(event, "site") : python, i, item)
+  {
+    json_array_append(place, json_object_get(item, native ? "module" : "file"));
+    json_array_append(place, json_object_get(item, native ? "offset" : "line"));
+    json_array_append(place, json_object_get(item, native ? "" : "function"));
+  }
+  json_array_foreach(get_array(event, "groups"), i, item)
+  {
+    const char *module = get_string(item, "module");
+    if (module)
+      json_object_set_new(groups, module, json_true());
+  }
+  json_t *all = json_pack("[O?,o,o]", json_object_get(event, "exe"), place, groups);
+  char *key = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+  json_decref(all);
+  return key ? key : xstrdup("");
+}
+
+/* The site that this fork is the first of in its process. */
+static struct site *
+first_of_site(struct model *model, const json_t *event, const char *id)
+{
+  if (!json_array_size(get_array(event, "site")))
+    return site_of(model, id);
+  char *key = place_key(event);
+  /* A later fork of this one's site may have come before it. */
+  bool early = json_object_get(model->site_index, id);
+  struct site *site = site_of(model, early ? id : key);
+  json_object_set(model->site_index, early ? key : id,
+                  json_object_get(model->site_index, early ? id : key));
+  free(key);
+  return site;
+}
+
 static struct fork_record *
 add_fork(struct model *model, json_t *event)
 {
@@ -236,14 +310,11 @@ add_fork(struct model *model, json_t *event)
   fork->time_ns = get_integer(event, "time_ns");
   add_arrival(model, fork, fork->child);
   const char *same_as = get_string(event, "same_as");
-  fork->site = site_of(model, same_as ? same_as : id);
+  fork->site = same_as ? site_of(model, same_as) : first_of_site(model, event, id);
   fork->site->forks++;
   if (!same_as && !fork->site->event)
     fork->site->event = json_incref(event);
-  model->undecided =
-      xrealloc(model->undecided, (model->undecided_count + 1) * sizeof *model->undecided);
-  model->undecided[model->undecided_count++] =
-      (size_t)json_integer_value(json_object_get(model->fork_index, id));
+  add_undecided(model, fork);
   return add_early(model, fork);
 }
 
@@ -272,7 +343,7 @@ model_add(struct model *model, json_t *event)
     return add_fork(model, event);
   if (!strcmp(kind, "child"))
     add_grandchild(model, event);
-  if (!strcmp(kind, "exec"))
+  if (!strcmp(kind, "exec") && !get_string(event, "error"))
     set_gone(model, get_integer(event, "pid"), true);
   if (!strcmp(kind, "exec"))
     return add_exec(model, event);

@@ -28,6 +28,7 @@ struct fork_record {
   enum outcome outcome;
   long long exec_after_us, exit_after_us; /* -1: has not happened, or not known when */
   char *exec_path;
+  char *exec_error; /* of an exec that failed: "ENOENT"; NULL: none did */
   json_t *unsafe_calls;
   bool ended, status_known;
   long long status;

@@ -40,6 +40,9 @@ fate(const struct fork_record *fork)
     result = fork->outcome == OUTCOME_EXEC
                  ? xasprintf("the child exec'd %s after %s", fork->exec_path, after)
                  : xasprintf("the child ran on for %s before it exec'd %s", after, fork->exec_path);
+  } else if (fork->ended && fork->outcome == OUTCOME_EXEC) {
+    result = xasprintf("the child could not exec (%s) and exited with status %lld",
+                       fork->exec_error, fork->status);
   } else if (fork->ended) {
     after = fork->exit_after_us < 0 ? xstrdup("an unknown time") : duration(fork->exit_after_us);
     result = fork->status_known

@@ -4,6 +4,7 @@
 #include "unsafe_calls.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -222,11 +223,13 @@ event_child(struct text *t)
 }
 
 void
-event_exec(struct text *t, const char *path)
+event_exec(struct text *t, const char *path, int error)
 {
   begin_outcome(t, "exec");
   text_add(t, ",\"path\":");
   text_add_json(t, path);
+  if (error)
+    text_add(t, ",\"error\":\"%s\"", strerrorname_np(error));
   unsafe_calls_add(t, "unsafe_calls");
   end_outcome(t);
 }
@@ -236,6 +239,8 @@ event_exit(struct text *t, int status)
 {
   begin_outcome(t, "exit");
   text_add(t, ",\"status\":%d", status & 0xff);
+  if (process.exec_error)
+    text_add(t, ",\"exec_error\":\"%s\"", strerrorname_np(process.exec_error));
   end_outcome(t);
 }
 

@@ -115,16 +115,16 @@ search(const char *name, char *path, size_t size)
 }
 
 static __attribute__((noinline)) void
-tell_exec(const char *path)
+tell_exec(const char *path, int error)
 {
   char bytes[2048];
   struct text t = {.bytes = bytes, .size = sizeof bytes};
 
-  event_exec(&t, path);
+  event_exec(&t, path, error);
   if (t.truncated) {
     t.length = 0;
     t.truncated = false;
-    event_exec(&t, "(a long path)");
+    event_exec(&t, "(a long path)", error);
   }
   output_event(&t);
 }
@@ -169,8 +169,10 @@ before_exec(const char *path)
   fh_real_resolve();
   // A failing try of a path search is no exec.
   if (process_is_child() && (!path || access(path, X_OK) == 0)) {
-    if (output_wants_events())
-      tell_exec(path ? path : "(descriptor)");
+    if (output_wants_events()) {
+      tell_exec(path ? path : "(descriptor)", 0);
+      process.exec_told = true;
+    }
     ended(OUTCOME_EXEC);
   }
   errno = saved;
@@ -179,10 +181,20 @@ before_exec(const char *path)
 
 // The exec failed after all: the child runs on.
 static int
-after_exec(int result)
+after_exec(const char *path, int result)
 {
-  if (process_is_child() && process.outcome)
+  int error = errno;
+
+  if (!process_is_child())
+    return result;
+  process.exec_error = error;
+  if (process.outcome)
     process.outcome->ended = OUTCOME_NONE;
+  if (process.exec_told) {
+    process.exec_told = false;
+    tell_exec(path ? path : "(descriptor)", error);
+  }
+  errno = error;
   return result;
 }
 
@@ -190,7 +202,7 @@ FH_EXPORT int
 execve(const char *path, char *const arguments[], char *const environment[])
 {
   enum target target = before_exec(path);
-  return after_exec(fh_real.execve(path, arguments, ADAPTED(environment, target)));
+  return after_exec(path, fh_real.execve(path, arguments, ADAPTED(environment, target)));
 }
 
 FH_EXPORT int
@@ -202,14 +214,14 @@ execvpe(const char *file, char *const arguments[], char *const environment[])
   fh_real_resolve();
   enum target target = search(file, path, sizeof path) ? before_exec(path) : TARGET_LOADS;
   errno = saved;
-  return after_exec(fh_real.execvpe(file, arguments, ADAPTED(environment, target)));
+  return after_exec(file, fh_real.execvpe(file, arguments, ADAPTED(environment, target)));
 }
 
 FH_EXPORT int
 fexecve(int fd, char *const arguments[], char *const environment[])
 {
   before_exec(NULL);
-  return after_exec(fh_real.fexecve(fd, arguments, ADAPTED(environment, TARGET_LOADS)));
+  return after_exec(NULL, fh_real.fexecve(fd, arguments, ADAPTED(environment, TARGET_LOADS)));
 }
 
 FH_EXPORT int
@@ -217,7 +229,7 @@ execveat(int fd, const char *path, char *const arguments[], char *const environm
 {
   before_exec(NULL);
   return after_exec(
-      fh_real.execveat(fd, path, arguments, ADAPTED(environment, TARGET_LOADS), flags));
+      NULL, fh_real.execveat(fd, path, arguments, ADAPTED(environment, TARGET_LOADS), flags));
 }
 
 FH_EXPORT int
@@ -336,7 +348,7 @@ before_exit(int status)
     event_exit(&t, status);
     output_event(&t);
   }
-  ended(OUTCOME_EXIT);
+  ended(process.exec_error ? OUTCOME_EXEC : OUTCOME_EXIT);
   process.fork_id[0] = 0;
   errno = saved;
 }

@@ -209,6 +209,8 @@ instant_child(void)
   if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
     unsafe_calls_watch();
+    process.exec_error = 0;
+    process.exec_told = false;
     process.forked_at = now_ns(CLOCK_MONOTONIC);
     process.outcome = call.outcome;
     if (call.snapshot && call.outcome) {

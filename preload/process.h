@@ -33,6 +33,8 @@ struct process {
   pid_t fork_pid;      // the process these lines speak of: a vfork child shares our memory
   uint64_t forked_at;  // CLOCK_MONOTONIC, ns
   struct outcome *outcome;
+  int exec_error;  // errno of an exec of the child that failed; 0: none did
+  bool exec_told;  // by an event
   // As they were at the start; "" where they were not set, or too long.
   struct variable preload, options;
   struct variable events;  // FORKHOUND_EVENTS: the driver's event file

@@ -2,11 +2,14 @@
 
 #include "environment.h"
 #include "memory.h"
+#include "python_place.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 
-static _Atomic bool found;
+static _Atomic bool found, process_known;
+static struct python_process process_read;  // written once, before process_known
 static int modules_without;  // how many modules there were when none was an interpreter
 static void *memory;
 static size_t mapped;
@@ -70,6 +73,8 @@ python_story_fill(struct story *story)
     return;
   }
   found = true;
+  if (!process_known && python_process_of(python, &process_read))
+    process_known = true;
   struct python_frame *next =
       (struct python_frame *)(void *)((unsigned char *)memory + PYTHON_MEMORY);
   fill(python, &story->python, story->tid, &next);
@@ -84,6 +89,22 @@ python_story_free(void)
   if (memory)
     munmap(memory, mapped);
   memory = NULL;
+}
+
+// A thread keeps its state as long as it lives, most often.
+uint64_t
+python_story_place(void)
+{
+  static __thread uint64_t state;
+  uint64_t self = (uint64_t)pthread_self();
+
+  if (!process_known)
+    return 0;
+  uint64_t hash = state ? python_place_hash(&process_read, &own_memory, state, self) : 0;
+  if (hash)
+    return hash;
+  state = python_state_find(&process_read, &own_memory, self);
+  return state ? python_place_hash(&process_read, &own_memory, state, self) : 0;
 }
 
 // pytest keeps it up to date with os.environ, which is the environment of the process too.

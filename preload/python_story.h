@@ -10,5 +10,10 @@
 void python_story_fill(struct story *story);
 void python_story_free(void);
 
+// Where in Python the calling thread is, to be compared with another such number; 0 where no
+// interpreter was found before, or it is no thread of Python's. As python_story_fill(), but any
+// thread, also before a fork.
+uint64_t python_story_place(void);
+
 // Fills story->test if an interpreter was found before. Any thread.
 void python_story_test(struct story *story);

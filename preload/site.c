@@ -1,6 +1,7 @@
 #include "site.h"
 
 #include "memory.h"
+#include "python_story.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -44,16 +45,24 @@ site_match(uint64_t sp)
 {
   int n = atomic_load_explicit(&site_count, memory_order_acquire);
   struct window window = {.length = 0};
+  uint64_t python = 0;
+  bool asked = false;
 
   for (int i = 0; i < n; i++) {
-    if (matches(&sites[i], sp, &window))
+    if (!matches(&sites[i], sp, &window))
+      continue;
+    if (!asked)
+      python = python_story_place();
+    asked = true;
+    if (sites[i].python == python)
       return sites[i].same_as ? sites[i].same_as : &sites[i];
   }
   return NULL;
 }
 
 struct site *
-site_add(uint64_t sp, const struct frame *frames, int count, const char *first, bool *known)
+site_add(uint64_t sp, const struct frame *frames, int count, uint64_t python, const char *first,
+         bool *known)
 {
   int n = atomic_load_explicit(&site_count, memory_order_acquire);
   struct site *same = NULL;
@@ -64,7 +73,7 @@ site_add(uint64_t sp, const struct frame *frames, int count, const char *first, 
     int k = 1;
     while (k < count && sites[i].frames == count && sites[i].pcs[k] == frames[k].pc)
       k++;
-    if (k >= count && sites[i].frames == count)
+    if (k >= count && sites[i].frames == count && sites[i].python == python)
       same = sites[i].same_as ? sites[i].same_as : &sites[i];
   }
   *known = same != NULL;
@@ -72,6 +81,7 @@ site_add(uint64_t sp, const struct frame *frames, int count, const char *first, 
     return same;
   struct site *s = &sites[n];
   s->same_as = same;
+  s->python = python;
   s->frames = count;
   for (int i = 0; i < count; i++) {
     s->pcs[i] = frames[i].pc;

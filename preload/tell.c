@@ -123,8 +123,8 @@ tell_first(struct telling *telling)
   struct modules *modules = modules_read();
   story->modules = modules;
   story_fill(story, call.snapshot, &own, &telling->arena);
-  struct site *site =
-      site_add(call.registers.at[REG_SP], story->site.frames, story->site.count, story->id, &known);
+  struct site *site = site_add(call.registers.at[REG_SP], story->site.frames, story->site.count,
+                               python_story_place(), story->id, &known);
   if (site)
     story->seen = ++site->seen;
   if (known) {
@@ -132,6 +132,8 @@ tell_first(struct telling *telling)
     telling->wants_text = false;
   } else {
     python_story_fill(story);
+    if (site && !site->python)  // it was not known before that there is an interpreter
+      site->python = python_story_place();
   }
   // Our handler's and libc's frames are not the program's: begin at the function it called.
   for (int i = 0; i < story->site.count && i < 12; i++) {

@@ -137,6 +137,17 @@ def test_kernel_workers_are_harmless():
     assert fork["threads"] > 1 and "suppressed: 1 hazard:^iou-sqp-" in run.err, (fork, run.err)
 
 
+def test_an_exec_that_fails_is_no_hazard():
+    run = driven([build_program("exec_fails")], "-v", "--fail-on", "hazard")
+    assert run.status == 0 and "2 exec'd" in run.err, run.err
+    assert "could not exec (ENOENT) and exited with status 1" in run.err, run.err
+    assert "could not exec (ENOEXEC) and exited with status 2" in run.err, run.err
+    absent, text = run.named("exit")
+    assert absent["exec_error"] == "ENOENT" and text["exec_error"] == "ENOEXEC", run.events
+    # The second was told of before it was tried.
+    assert [e.get("error") for e in run.named("exec")] == [None, "ENOEXEC"], run.named("exec")
+
+
 def test_options_of_the_environment():
     program = build_program("two_sites")
     assert bare([program], "exitcode=7").status == 7

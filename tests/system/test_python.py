@@ -300,6 +300,18 @@ def test_no_python_has_no_python():
     assert "Python thread" not in run.err
 
 
+def two_places(path):
+    def test():
+        run = driven([path, "-W", "ignore", PROGRAMS / "python_two_places.py"])
+        assert run.status == 0, run.err
+        callers = [f["python"][1]["function"] for f in run.first_forks]
+        # Before and after CPython specializes a call its native stack differs.
+        assert set(callers) == {"one", "two", "<module>"}, callers
+        assert "7 multithreaded forks from 3 sites: 7 hazards" in run.err, run.err
+        assert run.err.count("forkhound: HAZARD: ") == 3, run.err
+    return test
+
+
 def generated():
     tests = {}
     for name, path in interpreters().items():
@@ -309,6 +321,7 @@ def generated():
             continue
         tests[f"test_threads_of_others_{name}"] = threads_of_others(path)
         tests[f"test_busy_{name}"] = busy(path)
+        tests[f"test_two_places_{name}"] = two_places(path)
         tests[f"test_subinterpreter_{name}"] = subinterpreter(path)
         tests[f"test_diagnose_{name}"] = diagnose(path)
         tests[f"test_offsets_{name}"] = offsets(name, path)
