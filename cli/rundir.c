@@ -30,7 +30,9 @@ make_directory(void)
     char name[33];
     for (size_t i = 0; i < sizeof random; i++)
       sprintf(name + 2 * i, "%02x", random[i]);
-    char *path = xasprintf("%s/forkhound-%s", strcmp(absolute, "/") ? absolute : "", name);
+    /* The library looks whether we live. */
+    char *path = xasprintf("%s/forkhound-%d-%s", strcmp(absolute, "/") ? absolute : "",
+                           (int)getpid(), name);
     if (!mkdir(path, 0700)) {
       free(absolute);
       return path;

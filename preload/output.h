@@ -18,8 +18,8 @@ bool output_wants_color(void);
 
 // One event line with its newline, in one O_APPEND write, to the driver's file and to log_path. The
 // file is opened by path each time, so that no descriptor of ours lives in the program. A file that
-// cannot be written is named by one warning line on stderr. False if the driver did not get the
-// event.
+// cannot be written is named by one warning line on stderr. False if the driver lives and did not
+// get the event.
 bool output_event(const struct text *t);
 
 // False where neither a driver nor log_path wants events.
