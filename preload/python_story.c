@@ -33,23 +33,31 @@ fill(struct python *python, struct story_python *to, pid_t tid, struct python_fr
     *next += to->count;
 }
 
-// An interpreter is most often the program or a library of that name, and libc is needed too.
-static int
+enum rank { PROGRAM, PYTHON, ANY, RUNTIME };
+
+// An interpreter is most often the program or a library of that name, and never one of those that
+// every program may have; of them libc is needed when it is found.
+static enum rank
 rank(const struct modules *modules, int i)
 {
+  static const char *const runtime[] = {
+      "libc.so",     "ld-linux",  "libm.so",    "libpthread.so", "libdl.so", "libstdc++.so",
+      "libgcc_s.so", "libunwind", "liblzma.so", "libz.so",       "[vdso]",   "libforkhound.so"};
   const char *name = module_name(&modules->at[i]);
 
-  return i == 0 ? 0 : strstr(name, "python") || strncmp(name, "libc.so", 7) == 0 ? 1 : 2;
+  for (size_t k = 0; k < sizeof runtime / sizeof runtime[0]; k++) {
+    if (strncmp(name, runtime[k], strlen(runtime[k])) == 0)
+      return RUNTIME;
+  }
+  return i == 0 ? PROGRAM : strstr(name, "python") ? PYTHON : ANY;
 }
 
 static void
-add_modules(struct python *python, const struct modules *modules)
+add_modules(struct python *python, const struct modules *modules, enum rank of)
 {
-  for (int r = 0; r <= 2; r++) {
-    for (int i = 0; i < modules->count; i++) {
-      if (rank(modules, i) == r)
-        python_add_module(python, modules->at[i].low);
-    }
+  for (int i = 0; i < modules->count; i++) {
+    if (rank(modules, i) == of)
+      python_add_module(python, modules->at[i].low);
   }
 }
 
@@ -66,12 +74,15 @@ python_story_fill(struct story *story)
   if (!memory)
     return;
   struct python *python = python_open(memory, &own_memory);
-  add_modules(python, modules);
+  add_modules(python, modules, PROGRAM);
+  add_modules(python, modules, PYTHON);
+  add_modules(python, modules, ANY);
   if (!python_find(python)) {
     modules_without = modules->count;
     python_story_free();
     return;
   }
+  add_modules(python, modules, RUNTIME);
   found = true;
   if (!process_known && python_process_of(python, &process_read))
     process_known = true;
