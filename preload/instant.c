@@ -203,7 +203,7 @@ instant_child(void)
   if (!call.counted && thread_live() == 0 && !process.fork_id[0])
     return;
   descriptor_close_inherited();
-  spinlock_init(&capturing);
+  spinlock_renew(&capturing);
   tell_child();
   thread_forget_others();
   if (call.counted && !call.telling) {

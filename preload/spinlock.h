@@ -40,10 +40,12 @@ spinlock_release(struct spinlock *lock)
   atomic_store(&lock->state, 0);
 }
 
+// In a fork child, where nobody holds it. What need not be written costs no page.
 static inline void
-spinlock_init(struct spinlock *lock)
+spinlock_renew(struct spinlock *lock)
 {
-  atomic_store(&lock->state, 0);
+  if (atomic_load(&lock->state) != 0)
+    atomic_store(&lock->state, 0);
 }
 
 // In a fork child: if another thread held it, what it guards is half done.
