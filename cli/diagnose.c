@@ -30,27 +30,6 @@ struct ward {
   bool unread, proven, found;
 };
 
-static char *
-name_of(pid_t pid)
-{
-  char *name = procfs_read(pid, 0, "comm");
-  if (name)
-    name[strcspn(name, "\n")] = 0;
-  char *safe = escaped(name);
-  free(name);
-  return safe;
-}
-
-static char *
-exe_of(pid_t pid)
-{
-  char link[64], path[4096];
-  snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
-  ssize_t n = readlink(link, path, sizeof path - 1);
-  path[n > 0 ? n : 0] = 0;
-  return xstrdup(path);
-}
-
 static void
 admit(struct ward *ward, pid_t pid, bool named)
 {
@@ -122,13 +101,8 @@ owner_in_parent(pid_t parent, pid_t tid)
   live_python_close(python);
   symbolize_event(owner);
   json_object_del(owner, "symbolized");
-  char *name = procfs_read(parent, tid, "comm");
-  if (name) {
-    name[strcspn(name, "\n")] = 0;
-    char *safe = escaped(name);
-    json_object_set_new(owner, "thread", json_string(safe));
-    free(safe);
-  }
+  char *name = procfs_name(parent, tid);
+  json_object_set_new(owner, "thread", json_string(name));
   free(name);
   return owner;
 }
@@ -174,7 +148,7 @@ say_healthy(const struct ward *ward)
       continue;
     pid_t *tids;
     size_t threads = procfs_tasks(patient->pid, &tids);
-    char *name = name_of(patient->pid);
+    char *name = procfs_name(patient->pid, 0);
     printf("forkhound: %d (%s) is not deadlocked, nor is a process below it: %zu thread%s\n",
            (int)patient->pid, name, threads, threads == 1 ? "" : "s");
     struct live *live = live_open(patient->pid);
@@ -215,7 +189,7 @@ check_rights(struct ward *ward, const struct patient *patient)
 static bool
 is_copy(const struct patient *patient, const char *exe)
 {
-  char *of_parent = exe_of(patient->parent);
+  char *of_parent = procfs_exe(patient->parent);
   bool copy = *exe && !strcmp(exe, of_parent) && procfs_task_count(patient->parent) > 1;
   free(of_parent);
   return copy;
@@ -236,7 +210,7 @@ observe(struct ward *ward)
   watch.context = ward;
   for (size_t i = 0; i < ward->count; i++) {
     const struct patient *patient = &ward->list[i];
-    char *exe = exe_of(patient->pid);
+    char *exe = procfs_exe(patient->pid);
     pids[i] = patient->pid;
     forks[i] = (struct fork_record){
         .event = json_pack("{s:s, s:i}", "exe", exe, "pid", (int)patient->parent)};

@@ -43,18 +43,6 @@ read_list(pid_t child, uint64_t address, struct snapshot_thread **list)
   return 0;
 }
 
-/* The name, as the first fork saw it or as the thread bears it now in the parent. */
-static json_t *
-name_of(pid_t parent, pid_t tid)
-{
-  char *comm = procfs_read(parent, tid, "comm");
-  if (comm)
-    comm[strcspn(comm, "\n")] = 0;
-  json_t *name = json_string(comm ? comm : "");
-  free(comm);
-  return name ? name : json_string("");
-}
-
 /* Is the child's stack still as the thread was when its registers were taken? */
 static const char *
 exactness(pid_t child, const struct snapshot_thread *t)
@@ -90,8 +78,11 @@ evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event
       json_object_del(other, of_that_time[k]);
     char state[2] = {t->state == 'R' ? 'R' : 'S', 0};
     json_object_set_new(other, "tid", json_integer(t->tid));
-    if (!before)
-      json_object_set_new(other, "thread", name_of((pid_t)get_integer(fork_event, "pid"), t->tid));
+    if (!before) {
+      char *name = procfs_name((pid_t)get_integer(fork_event, "pid"), t->tid);
+      json_object_set_new(other, "thread", json_string(name));
+      free(name);
+    }
     json_object_set_new(other, "state", json_string(state));
     json_object_set_new(other, "exact", json_string(exactness(child, t)));
     json_object_set_new(other, "stack",

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,27 @@ field(const char *text, const char *name)
       return line + length + 1;
   }
   return NULL;
+}
+
+char *
+procfs_name(pid_t pid, pid_t tid)
+{
+  char *name = procfs_read(pid, tid, "comm");
+  if (name)
+    name[strcspn(name, "\n")] = 0;
+  char *safe = escaped(name);
+  free(name);
+  return safe;
+}
+
+char *
+procfs_exe(pid_t pid)
+{
+  char link[64], path[PATH_MAX];
+  snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
+  ssize_t n = readlink(link, path, sizeof path - 1);
+  path[n > 0 ? n : 0] = 0;
+  return escaped(path);
 }
 
 unsigned long long

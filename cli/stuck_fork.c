@@ -10,7 +10,6 @@
 #include "text.h"
 #include "wait_state.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -101,34 +100,13 @@ find_handler(const json_t *stack, const struct fork_code *code, bool *in_fork)
   return *in_fork ? handler : NULL;
 }
 
-static char *
-thread_name(pid_t pid, pid_t tid)
-{
-  char *name = procfs_read(pid, tid, "comm");
-  if (name)
-    name[strcspn(name, "\n")] = 0;
-  char *safe = escaped(name);
-  free(name);
-  return safe;
-}
-
-static char *
-exe_of(pid_t pid)
-{
-  char link[64], path[PATH_MAX];
-  snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
-  ssize_t n = readlink(link, path, sizeof path - 1);
-  path[n > 0 ? n : 0] = 0;
-  return escaped(path);
-}
-
 static void
 add_owner(json_t *event, pid_t pid, pid_t tid, struct live *live, json_t *proof)
 {
   json_t *owner = json_pack("{s:i, s:o}", "tid", (int)tid, "stack", live_stack(live, tid));
   symbolize_event(owner);
   json_object_del(owner, "symbolized");
-  char *name = thread_name(pid, tid), *place = stack_place(get_array(owner, "stack"));
+  char *name = procfs_name(pid, tid), *place = stack_place(get_array(owner, "stack"));
   json_object_set_new(owner, "thread", json_string(name));
   json_object_set_new(event, "owner", owner);
   char *safe_place = escaped(place);
@@ -149,7 +127,7 @@ make_event(const struct forking *forking, json_t *stack, const json_t *handler, 
   if (lock.owner && !lock_owner_lives(pid, lock.owner))
     lock.owner = 0;
   proof_describe(described, forking->word, &lock);
-  char *exe = exe_of(pid), *name = thread_name(pid, forking->tid);
+  char *exe = procfs_exe(pid), *name = procfs_name(pid, forking->tid);
   const char *module = get_string(handler, "module"), *function = get_string(handler, "function");
   char *safe_module = escaped(base_name(module)), *safe_function = escaped(function);
   proof_say(proof, xasprintf("the thread is in fork(), where it has slept in the same futex wait, "
