@@ -1,4 +1,5 @@
 #include "rundir.h"
+#include "filter_probe.h"
 #include "text.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *directory, *events, *link_name;
+static char *directory, *events, *link_name, *filters;
 
 static char *
 make_directory(void)
@@ -31,8 +32,8 @@ make_directory(void)
     for (size_t i = 0; i < sizeof random; i++)
       sprintf(name + 2 * i, "%02x", random[i]);
     /* The library looks whether we live. */
-    char *path = xasprintf("%s/forkhound-%d-%s", strcmp(absolute, "/") ? absolute : "",
-                           (int)getpid(), name);
+    char *path =
+        xasprintf("%s/forkhound-%d-%s", strcmp(absolute, "/") ? absolute : "", (int)getpid(), name);
     if (!mkdir(path, 0700)) {
       free(absolute);
       return path;
@@ -41,6 +42,21 @@ make_directory(void)
       die("%s: %m", path);
     free(path);
   }
+}
+
+/* Tells the library which seccomp filters it need not be afraid of. */
+static void
+note_filters(void)
+{
+  int count = filter_probe();
+  if (!count)
+    return;
+  filters = xasprintf("%s/filters", directory);
+  int fd = open(filters, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0 || dprintf(fd, "%d\n", count) < 0)
+    message("%s: %m: stacks will be read from /proc", filters);
+  if (fd >= 0)
+    close(fd);
 }
 
 /* Waits for the end of the driver, however it comes, and clears up. */
@@ -94,6 +110,7 @@ rundir_make(void)
   if (fd < 0 || fchmod(fd, 0622))
     die("%s: %m", events);
   link_name = xasprintf("%s/libforkhound.so", directory);
+  note_filters();
   start_tidying();
   return fd;
 }
@@ -127,6 +144,8 @@ rundir_remove(void)
     unlink(events);
   if (link_name)
     unlink(link_name);
+  if (filters)
+    unlink(filters);
   rmdir(directory);
   directory = NULL;
 }

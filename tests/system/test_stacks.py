@@ -1,12 +1,14 @@
 """The stacks are those of the threads: compared with gdb, and with what the child inherits."""
 
+import os
 import re
 import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import LIBRARY, bare, build_program, environment, execute, read_events
+from harness import (COMMAND, LIBRARY, bare, build_program, environment, execute,
+                     read_events)
 
 
 def test_exact_capture_is_what_the_child_inherits():
@@ -22,6 +24,19 @@ def test_proc_capture_says_so():
     (first,) = run.first_forks
     assert first["capture"] == "proc" and "capture=proc" in run.err
     assert {o["exact"] for o in first["others"]} == {"approximate"}
+
+
+def test_filter_of_a_container():
+    """What a filter that was there before does to a call the command tries out, for the library cannot."""
+    for action, capture in (("allow", "ptrace"), ("refuse", "proc"), ("kill", "proc")):
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder) / "events"
+            run = execute([build_program("under_filter"), action, COMMAND, "run", "--log", log, "--",
+                           build_program("idle_threads")], env=environment(TMPDIR=folder))
+            assert run.returncode == 0, (action, run.stderr)
+            (first,) = [e for e in read_events(log) if e["event"] == "fork"]
+            assert first["capture"] == capture, (action, first["capture_why"])
+            assert os.listdir(folder) == ["events"], os.listdir(folder)
 
 
 def gdb_stacks(pid):
