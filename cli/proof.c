@@ -122,15 +122,21 @@ proof_describe(json_t *described, uint64_t address, const struct lock *lock)
     json_object_set_new(described, "owner_tid", json_integer(lock->owner));
 }
 
+bool
+proof_applies(pid_t pid, const struct wait_state *state)
+{
+  for (size_t i = 0; i < state->count; i++)
+    if (!private_word(pid, &state->tasks[i]))
+      return false;
+  return !shares_memory(pid);
+}
+
 json_t *
 prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms)
 {
   pid_t pid = suspect->pid;
   const struct task_wait *task = &state->tasks[0];
-  for (size_t i = 0; i < state->count; i++)
-    if (!private_word(pid, &state->tasks[i]))
-      return NULL;
-  if (shares_memory(pid))
+  if (!proof_applies(pid, state))
     return NULL;
 
   struct live *live = live_open(pid);

@@ -1,6 +1,7 @@
 #include "run.h"
 #include "check.h"
 #include "json_get.h"
+#include "linger.h"
 #include "rundir.h"
 #include "session.h"
 #include "stuck_fork.h"
@@ -28,6 +29,7 @@
 static const long long READING_LAG_NS = 20000000;
 static const long long NOTICE_AFTER_NS = 100000000;
 static const long long KILL_AFTER_NS = 2000000000;
+static const long long LINGER_LOOK_NS = 50000000;
 static const long long MOST_WAIT_NS = 10000000000;
 static const int FORWARDED[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
                                 SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -39,6 +41,8 @@ struct driver {
   int signals, changes; /* signalfd, inotify */
   pid_t command;
   bool ended;
+  bool childless;              /* nothing is left below us */
+  bool interrupted;            /* by a signal, after the end of the command */
   int status;                  /* of waitpid() */
   bool stopped;                /* the command is */
   bool asked_to_stop;          /* by the terminal, most often: the command decides */
@@ -46,6 +50,7 @@ struct driver {
   bool limit_reached;
   struct watch children;
   struct stuck_forks forks;
+  struct linger linger;
   long long next_look_ns, next_forks_ns; /* CLOCK_MONOTONIC */
   long long notice_ns;                   /* when to ask for notice of changes; 0: done */
   sigset_t old_mask;
@@ -209,6 +214,7 @@ reap(struct driver *driver)
     driver->ended = true;
     driver->status = status;
   }
+  driver->childless = pid < 0 && errno == ECHILD;
 }
 
 /* An interactive shell waits for us: it is told of a stop, and continues us with `fg`. */
@@ -236,6 +242,12 @@ follow_stop(struct driver *driver)
   kill(getpid(), SIGSTOP);
 }
 
+static bool
+ends_wait(int number)
+{
+  return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
+}
+
 /* What the terminal sends goes to the whole foreground process group: the command has it already.
  */
 static void
@@ -245,6 +257,7 @@ handle_signals(struct driver *driver)
   while (read(driver->signals, &info, sizeof info) == (ssize_t)sizeof info) {
     int number = (int)info.ssi_signo;
     driver->asked_to_stop |= number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+    driver->interrupted |= driver->ended && ends_wait(number);
     if (number != SIGCHLD && info.ssi_code != SI_KERNEL && !driver->ended)
       kill(driver->command, number);
   }
@@ -347,6 +360,10 @@ poll_timeout(const struct driver *driver)
   }
   if (driver->limit_reached && wait > 20000000)
     wait = 20000000;
+  if (driver->linger.until_ns) {
+    long long left = driver->linger.next_ns - now_ns(CLOCK_MONOTONIC);
+    wait = left < wait ? left : wait;
+  }
   wait = wait < 0 ? 0 : wait / 1000000 + 1;
   return wait > 1000000 ? 1000000 : (int)wait;
 }
@@ -368,11 +385,29 @@ check_limit(struct driver *driver)
   }
 }
 
+/* The command has left something behind. */
+static bool
+left_alone(struct driver *driver)
+{
+  long long now = now_ns(CLOCK_MONOTONIC);
+  if (!driver->linger.until_ns) {
+    linger_begin(&driver->linger, now, driver->children.stuck_after_ns);
+    driver->next_look_ns = now;
+  }
+  if (driver->next_look_ns > now + LINGER_LOOK_NS)
+    driver->next_look_ns = now + LINGER_LOOK_NS;
+  return !linger_on(&driver->linger, &driver->children, now);
+}
+
 /* After the time limit everything below us must be gone, not only the command. */
 static bool
-finished(const struct driver *driver)
+finished(struct driver *driver)
 {
-  return driver->ended && (!driver->limit_reached || !tree_kill(0));
+  if (!driver->ended)
+    return false;
+  if (driver->limit_reached)
+    return !tree_kill(0);
+  return driver->childless || driver->interrupted || left_alone(driver);
 }
 
 static void
@@ -437,6 +472,7 @@ finish(struct driver *driver)
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
+  linger_free(&driver->linger);
   return status;
 }
 

@@ -38,7 +38,8 @@ struct watched {
   int fd;                   /* its "syscall" file; -1: opened for each look */
   bool proof_only;          /* no fork of it is known: no suspicion without a lock */
   unsigned looks;
-  pid_t holder; /* last found at the other end of what it waited for */
+  pid_t holder;  /* last found at the other end of what it waited for */
+  bool provided; /* watch_awaits() found another process there, or a handler that could write */
   struct endless endless;
   struct busy busy;
   struct repeats repeats;
@@ -69,6 +70,9 @@ bool watch_add(struct watch *watch, struct fork_record *fork, pid_t pid, bool pr
    lasted long enough and is proven, or suspected, to last for ever. Returns when to call it next
    (CLOCK_MONOTONIC): so that it takes about 1 % of a processor. */
 long long watch_tick(struct watch *watch, const struct model *model);
+/* Whether it is worth to go on watching although nothing else is to be done: a child sleeps in a
+   wait without an end that could still be proven, or suspected, to last for ever. */
+bool watch_awaits(struct watch *watch);
 void watch_free(struct watch *watch);
 
 #endif

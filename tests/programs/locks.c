@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -121,6 +122,8 @@ wait_in_child(void)
     int fds[2];
     if (pipe(fds) == 0)
       (void)!read(fds[0], &c, 1);
+  } else if (is("poll")) {
+    poll(NULL, 0, -1);
   } else if (is("pause")) {
     pause();
   } else {
@@ -159,6 +162,8 @@ main(int argc, char **argv)
     usleep(2500000);
     kill(child, SIGUSR1);
   }
+  if (ends("left"))
+    return 0;
   waitpid(child, &status, 0);
   if (ends("grandchild"))
     for (int i = 0; i < 30; i++)

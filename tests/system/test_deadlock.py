@@ -1,14 +1,18 @@
 """What is proven, what is suspected, and what is neither."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
-from harness import (BUILD, COMMAND, PROGRAMS, build_cxx, build_library, build_program, driven,
-                     driven_until_found, environment, execute, side_by_side)
+from harness import (BUILD, COMMAND, LIMIT, PROGRAMS, Run, build_cxx, build_library, build_program,
+                     driven, driven_until_found, environment, execute, read_events, side_by_side)
 from run import Skip
 from test_suspect import COMPUTES, OWN_ENDS, SPINS
 
@@ -167,6 +171,71 @@ def test_grandchild_in_a_session_of_its_own():
     (fork,) = run.named("fork")
     assert finding["pid"] != fork["child"] and finding["fork"] == fork["id"], finding
     assert finding["owner"]["tid"] == fork["others"][0]["tid"]
+
+
+def left_behind(command, *options, sent=None):
+    """The output goes to files: what is left behind keeps them open. It is ended here."""
+    with tempfile.TemporaryDirectory() as folder:
+        log, err = Path(folder) / "events", Path(folder) / "err"
+        with open(err, "w") as to_err, subprocess.Popen(
+                [str(c) for c in (COMMAND, "run", "--log", log, *options, "--", *command)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=to_err,
+                env=environment()) as process:
+            if sent:
+                while not log.exists() or '"fork"' not in log.read_text():
+                    time.sleep(0.01)
+                while children_of(process.pid) != [e["child"] for e in read_events(log)
+                                                   if e["event"] == "fork"]:
+                    time.sleep(0.01)
+                process.send_signal(sent)
+            try:
+                process.wait(LIMIT)
+            finally:
+                process.kill()
+        process.stdout, process.stderr = "", err.read_text(errors="replace")
+        run = Run(process, read_events(log))
+    run.left = []
+    for fork in run.named("fork"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(fork["child"], signal.SIGKILL)
+            run.left.append(fork["child"])
+    return run
+
+
+def children_of(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_stuck_child_of_a_command_that_has_ended():
+    program = build_program("locks")
+    for command in ([program, "normal", "left"], ["sh", "-c", f"{program} normal left & wait"],
+                    ["sh", "-c", f"{program} normal & sleep 0.5"]):
+        run = left_behind(command)
+        assert run.status == 66, (command, run.status, run.err)
+        (finding,) = run.named("deadlock")
+        assert finding["pid"] == run.first_forks[0]["child"], finding
+        assert "forkhound: DEADLOCK: " in run.err, run.err
+    run = left_behind([program, "pipe", "left"], "--fail-on", "suspect")
+    assert run.status == 66 and len(run.named("suspect")) == 1, (run.status, run.err)
+    run = left_behind([program, "normal", "left"], "--fail-on", "never")
+    assert run.status == 0 and len(run.named("deadlock")) == 1, (run.status, run.err)
+
+
+def test_healthy_child_of_a_command_that_has_ended():
+    """None of them is waited for until it could be judged: after the limit of the test."""
+    program = build_program("locks")
+    for kind in ("pause", "poll", "timed"):
+        run = left_behind([program, kind, "left"], "--stuck-after", "1000")
+        assert run.status == 0 and len(run.left) == 1, (kind, run.status, run.err)
+
+
+def test_end_of_the_wait_for_a_stuck_child():
+    program = build_program("locks")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        run = left_behind([program, "normal", "left"], "--stuck-after", "1000", sent=number)
+        assert run.status == 0 and not run.named("deadlock"), (run.status, run.err)
+    run = left_behind([program, "normal", "left"], "--stuck-after", "1000", "--time-limit", "1")
+    assert run.status == 124 and not run.named("deadlock"), (run.status, run.err)
 
 
 def test_waits_that_end():
