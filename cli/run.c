@@ -307,10 +307,34 @@ on_stuck(void *context, pid_t child, json_t *event)
     return;
   if (driver->options->on_deadlock == DEADLOCK_KILL) {
     kill(child, SIGKILL);
+    watch_killed(&driver->children, child);
     return;
   }
   kill(child, SIGSTOP);
   message("child %d is stopped: look at it with: gdb -p %d", (int)child, (int)child);
+}
+
+/* One that a signal ended wrote no exit event. */
+static void
+note_end(struct driver *driver, const struct fork_record *fork, pid_t pid, bool killed)
+{
+  json_t *status = killed ? json_integer(128 + SIGKILL) : NULL;
+  session_event(&driver->session,
+                json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:o*, s:s}", "v", 1, "event", "exit",
+                          "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid", (json_int_t)pid,
+                          "exe", json_object_get(fork->event, "exe"), "fork",
+                          json_object_get(fork->event, "id"), "status", status, "by", "forkhound"));
+}
+
+/* Of children of children only those that we kill are known to end without an event. */
+static void
+on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
+{
+  struct driver *driver = context;
+  read_events(driver);
+  bool own_child = fork->child == pid;
+  if (own_child ? !fork->ended && !model_gone(&driver->session.model, pid) : killed)
+    note_end(driver, fork, pid, killed);
 }
 
 static void
@@ -428,20 +452,15 @@ watch(struct driver *driver)
   }
 }
 
-/* Children that a signal ended wrote no exit event. */
+/* Those that ended before they were watched. */
 static void
 note_vanished_children(struct driver *driver)
 {
   struct model *model = &driver->session.model;
   for (size_t i = model->undecided_count; i-- > 0;) {
     const struct fork_record *fork = model->forks[model->undecided[i]];
-    if (process_alive((pid_t)fork->child))
-      continue;
-    session_event(&driver->session,
-                  json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:s}", "v", 1, "event", "exit",
-                            "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
-                            (json_int_t)fork->child, "exe", json_object_get(fork->event, "exe"),
-                            "fork", json_object_get(fork->event, "id"), "by", "forkhound"));
+    if (!process_alive((pid_t)fork->child))
+      note_end(driver, fork, (pid_t)fork->child, false);
   }
 }
 
@@ -459,6 +478,7 @@ static int
 finish(struct driver *driver)
 {
   read_events(driver);
+  watch_sweep(&driver->children);
   note_vanished_children(driver);
   read_events(driver);
   session_tick(&driver->session, now_ns(CLOCK_REALTIME));
@@ -490,6 +510,7 @@ run(const struct options *options)
   driver.next_forks_ns = now_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
   driver.children.root = getpid(); /* the subreaper of the tree */
   driver.children.found = on_stuck;
+  driver.children.ended = on_end;
   driver.children.context = &driver;
   take_signals(&driver);
   driver.tail.fd = rundir_make();

@@ -76,6 +76,15 @@ forget(struct watch *watch, size_t i)
 }
 
 static void
+part(struct watch *watch, size_t i)
+{
+  const struct watched *watched = &watch->list[i];
+  if (watch->ended)
+    watch->ended(watch->context, watched->fork, watched->pid, watched->killed);
+  forget(watch, i);
+}
+
+static void
 take_in(struct watch *watch, const struct model *model)
 {
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
@@ -318,7 +327,7 @@ watch_tick(struct watch *watch, const struct model *model)
     long long now = monotonic_ns();
     size_t which = (left + watch->turn) % watch->count;
     if (!look(watch, &watch->list[which], now))
-      forget(watch, which);
+      part(watch, which);
     long long took = monotonic_ns() - now;
     looking += took < 1000000 ? took : 0; /* what takes longer is a judgement: those are rare */
   }
@@ -334,6 +343,8 @@ may_be_judged(const struct watch *watch, struct watched *watched)
   struct wait_state now;
   struct own_end end;
   bool may = false;
+  if (watched->killed)
+    return lives(watched);
   if (watched->endless.judged || watched->endless.told)
     return false;
   wait_state_read(watched->pid, watched->fd, &now);
@@ -344,6 +355,21 @@ may_be_judged(const struct watch *watch, struct watched *watched)
   watched->provided |= now.kind == WAIT_FILE && !may;
   wait_state_free(&now);
   return may;
+}
+
+void
+watch_killed(struct watch *watch, pid_t pid)
+{
+  for (size_t i = 0; i < watch->count; i++)
+    watch->list[i].killed |= watch->list[i].pid == pid;
+}
+
+void
+watch_sweep(struct watch *watch)
+{
+  for (size_t i = watch->count; i-- > 0;)
+    if (!lives(&watch->list[i]))
+      part(watch, i);
 }
 
 bool

@@ -164,6 +164,10 @@ main(int argc, char **argv)
   }
   if (ends("left"))
     return 0;
+  if (ends("killed")) {
+    usleep(300000);
+    kill(child, SIGTERM);
+  }
   waitpid(child, &status, 0);
   if (ends("grandchild"))
     for (int i = 0; i < 30; i++)

@@ -44,6 +44,9 @@ def proven(kind):
             assert "owner_tid" not in lock, lock
         assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding["stack"]
         assert run.err.count("forkhound: DEADLOCK: ") == 1, run.err
+        (end,) = run.named("exit")
+        assert end["fork"] == first["id"] and end["pid"] == finding["pid"], end
+        assert end["status"] == 128 + signal.SIGKILL, end
         assert "SUMMARY: forkhound: deadlock at " in run.err and "locks.c:" in run.err, run.err
     return test
 
@@ -171,6 +174,15 @@ def test_grandchild_in_a_session_of_its_own():
     (fork,) = run.named("fork")
     assert finding["pid"] != fork["child"] and finding["fork"] == fork["id"], finding
     assert finding["owner"]["tid"] == fork["others"][0]["tid"]
+    assert [e["status"] for e in run.named("exit") if e["pid"] == finding["pid"]] == [128 + 9]
+
+
+def test_end_by_a_signal():
+    run = driven(["sh", "-c", f"{build_program('locks')} pause killed; exit 0"])
+    (fork,) = run.named("fork")
+    (end,) = run.named("exit")
+    assert end["pid"] == fork["child"] and end["fork"] == fork["id"], end
+    assert "status" not in end and end["by"] == "forkhound", end
 
 
 def left_behind(command, *options, sent=None):
@@ -214,6 +226,7 @@ def test_stuck_child_of_a_command_that_has_ended():
         assert run.status == 66, (command, run.status, run.err)
         (finding,) = run.named("deadlock")
         assert finding["pid"] == run.first_forks[0]["child"], finding
+        assert [e["status"] for e in run.named("exit")] == [128 + 9], run.named("exit")
         assert "forkhound: DEADLOCK: " in run.err, run.err
     run = left_behind([program, "pipe", "left"], "--fail-on", "suspect")
     assert run.status == 66 and len(run.named("suspect")) == 1, (run.status, run.err)
