@@ -25,6 +25,7 @@ static struct {
   int word;
 } private_locks, *locks = &private_locks;
 
+static pthread_mutex_t of_child = PTHREAD_MUTEX_INITIALIZER;
 static const char *kind, *ending = "";
 static pthread_barrier_t held;
 
@@ -122,6 +123,9 @@ wait_in_child(void)
     int fds[2];
     if (pipe(fds) == 0)
       (void)!read(fds[0], &c, 1);
+  } else if (is("twice")) {
+    pthread_mutex_lock(&of_child);
+    pthread_mutex_lock(&of_child);
   } else if (is("poll")) {
     poll(NULL, 0, -1);
   } else if (is("pause")) {

@@ -325,6 +325,26 @@ def test_diagnose():
     assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding
 
 
+def test_lock_held_by_the_process_itself():
+    """Its own thread has locked the mutex, and locks it again."""
+    program = build_program("locks")
+    run = driven([program, "twice"])
+    (finding,) = run.named("deadlock")
+    assert run.status == 66 and finding["lock"]["held_by"] == finding["pid"], (run.status, finding)
+    with subprocess.Popen([str(program), "twice"]) as process:
+        for _ in range(20):  # the program may not have forked yet
+            diagnosis = execute([COMMAND, "diagnose", process.pid])
+            if diagnosis.returncode:
+                break
+        child = children_of(process.pid)[0]
+        os.kill(child, signal.SIGKILL)
+        process.wait()
+    for pid, text in ((finding["pid"], run.err), (child, diagnosis.stdout)):
+        assert f"waits forever for a lock that its own thread {pid} holds" in text, text
+        assert f"is held by thread {pid} of the process itself, which waits too" in text, text
+        assert "it does not have" not in text and "left behind" not in text, text
+
+
 def test_diagnose_says_what_is_wrong():
     with subprocess.Popen(["sleep", "30"]) as process:
         run = execute([COMMAND, "diagnose", "--stuck-after", "0.2", process.pid])
