@@ -122,15 +122,21 @@ proof_describe(json_t *described, uint64_t address, const struct lock *lock)
     json_object_set_new(described, "owner_tid", json_integer(lock->owner));
 }
 
+bool
+proof_applies(pid_t pid, const struct wait_state *state)
+{
+  for (size_t i = 0; i < state->count; i++)
+    if (!private_word(pid, &state->tasks[i]))
+      return false;
+  return !shares_memory(pid);
+}
+
 json_t *
 prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms)
 {
   pid_t pid = suspect->pid;
   const struct task_wait *task = &state->tasks[0];
-  for (size_t i = 0; i < state->count; i++)
-    if (!private_word(pid, &state->tasks[i]))
-      return NULL;
-  if (shares_memory(pid))
+  if (!proof_applies(pid, state))
     return NULL;
 
   struct live *live = live_open(pid);
@@ -139,7 +145,8 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
   json_t *described = live_symbol(live, task->address);
   live_close(live);
   bool owner_is_gone = lock.owner && !lock_owner_lives(pid, lock.owner);
-  if (lock.owner && !owner_is_gone)
+  pid_t holder = owner_is_gone ? 0 : lock.owner; /* a thread of its own */
+  if (holder)
     lock.owner = 0;
   int signal = waking_signal(pid, owner_is_gone);
 
@@ -159,6 +166,10 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
               xasprintf("the lock's owner, thread %d, is not a thread of this process: it was left "
                         "behind by the fork",
                         (int)lock.owner));
+  else if (holder)
+    proof_say(proof, xasprintf("the lock is held by thread %d of this process itself, which waits "
+                               "too",
+                               (int)holder));
   else
     proof_say(
         proof,
@@ -171,6 +182,8 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
     proof_say(proof, xstrdup("no signal handler is installed that could end it"));
 
   proof_describe(described, task->address, &lock);
+  if (holder)
+    json_object_set_new(described, "held_by", json_integer(holder));
   json_t *event =
       proof_event(signal ? "suspect" : "deadlock", suspect, described, stack, proof, waited_ms);
   proof_add_threads(event, suspect, lock.owner);

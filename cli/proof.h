@@ -5,6 +5,7 @@
 #include "wait_state.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct suspect {
   pid_t pid;
@@ -16,5 +17,8 @@ struct suspect {
 /* Examines a process whose tasks have waited in `state`, all of them, uninterrupted, for waited_ms.
    Returns a `deadlock` or `suspect` event, symbolized, or NULL where the wait can well end. */
 json_t *prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms);
+
+/* Whether prove() could say anything of a process in such a wait. */
+bool proof_applies(pid_t pid, const struct wait_state *state);
 
 #endif

@@ -63,6 +63,9 @@ verdict(const json_t *finding, const char *lock, const char *missing)
   const char *how = is_what(finding, "repeats") ? "waits again and again"
                     : proven                    ? "waits forever"
                                                 : "may wait forever";
+  long long holder = get_integer(json_object_get(finding, "lock"), "held_by");
+  if (holder)
+    return xasprintf("%s for a lock that its own thread %lld holds", how, holder);
   return owner ? xasprintf("%s for %s", how, lock)
                : xasprintf("%s for what only a thread could do that %s", how, missing);
 }
@@ -82,7 +85,7 @@ put_header(FILE *out, const struct style *style, const struct fork_record *fork,
   free(what);
 }
 
-/* For locks that no thread owns: what the child waits for. */
+/* For locks that no thread left behind owns: what the child waits for. */
 static void
 put_missing(FILE *out, const json_t *lock)
 {
@@ -101,6 +104,12 @@ put_missing(FILE *out, const json_t *lock)
       {"end of a thread", "The thread whose end it waits for is not in this process."},
   };
   const char *kind = get_string(lock, "kind");
+  long long holder = get_integer(lock, "held_by");
+  if (holder) {
+    fprintf(out, "  The lock is held by thread %lld of the process itself, which waits too.\n",
+            holder);
+    return;
+  }
   for (size_t i = 0; kind && i < sizeof sentences / sizeof *sentences; i++)
     if (!strcmp(kind, sentences[i].kind)) {
       fprintf(out, "  %s\n", sentences[i].sentence);
@@ -178,7 +187,8 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
   fprintf(out, "  %lld other thread%s alive at the fork: %s\n", others,
           others == 1 ? " was" : "s were", safe_groups);
   put_owner(out, fork);
-  if (!get_integer(json_object_get(finding, "lock"), "owner_tid"))
+  const json_t *of = json_object_get(finding, "lock");
+  if (!get_integer(of, "owner_tid") && !get_integer(of, "held_by"))
     render_other_threads(out, get_array(finding, "others") ? finding : site);
   render_strings(out, "Note", get_array(finding, "notes"));
   put_proof(out, finding);

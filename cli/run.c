@@ -1,6 +1,7 @@
 #include "run.h"
 #include "check.h"
 #include "json_get.h"
+#include "linger.h"
 #include "rundir.h"
 #include "session.h"
 #include "stuck_fork.h"
@@ -28,6 +29,7 @@
 static const long long READING_LAG_NS = 20000000;
 static const long long NOTICE_AFTER_NS = 100000000;
 static const long long KILL_AFTER_NS = 2000000000;
+static const long long LINGER_LOOK_NS = 50000000;
 static const long long MOST_WAIT_NS = 10000000000;
 static const int FORWARDED[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
                                 SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
@@ -39,6 +41,8 @@ struct driver {
   int signals, changes; /* signalfd, inotify */
   pid_t command;
   bool ended;
+  bool childless;              /* nothing is left below us */
+  bool interrupted;            /* by a signal, after the end of the command */
   int status;                  /* of waitpid() */
   bool stopped;                /* the command is */
   bool asked_to_stop;          /* by the terminal, most often: the command decides */
@@ -46,6 +50,7 @@ struct driver {
   bool limit_reached;
   struct watch children;
   struct stuck_forks forks;
+  struct linger linger;
   long long next_look_ns, next_forks_ns; /* CLOCK_MONOTONIC */
   long long notice_ns;                   /* when to ask for notice of changes; 0: done */
   sigset_t old_mask;
@@ -209,6 +214,7 @@ reap(struct driver *driver)
     driver->ended = true;
     driver->status = status;
   }
+  driver->childless = pid < 0 && errno == ECHILD;
 }
 
 /* An interactive shell waits for us: it is told of a stop, and continues us with `fg`. */
@@ -236,6 +242,12 @@ follow_stop(struct driver *driver)
   kill(getpid(), SIGSTOP);
 }
 
+static bool
+ends_wait(int number)
+{
+  return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
+}
+
 /* What the terminal sends goes to the whole foreground process group: the command has it already.
  */
 static void
@@ -245,6 +257,7 @@ handle_signals(struct driver *driver)
   while (read(driver->signals, &info, sizeof info) == (ssize_t)sizeof info) {
     int number = (int)info.ssi_signo;
     driver->asked_to_stop |= number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+    driver->interrupted |= driver->ended && ends_wait(number);
     if (number != SIGCHLD && info.ssi_code != SI_KERNEL && !driver->ended)
       kill(driver->command, number);
   }
@@ -294,10 +307,34 @@ on_stuck(void *context, pid_t child, json_t *event)
     return;
   if (driver->options->on_deadlock == DEADLOCK_KILL) {
     kill(child, SIGKILL);
+    watch_killed(&driver->children, child);
     return;
   }
   kill(child, SIGSTOP);
   message("child %d is stopped: look at it with: gdb -p %d", (int)child, (int)child);
+}
+
+/* One that a signal ended wrote no exit event. */
+static void
+note_end(struct driver *driver, const struct fork_record *fork, pid_t pid, bool killed)
+{
+  json_t *status = killed ? json_integer(128 + SIGKILL) : NULL;
+  session_event(&driver->session,
+                json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:o*, s:s}", "v", 1, "event", "exit",
+                          "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid", (json_int_t)pid,
+                          "exe", json_object_get(fork->event, "exe"), "fork",
+                          json_object_get(fork->event, "id"), "status", status, "by", "forkhound"));
+}
+
+/* Of children of children only those that we kill are known to end without an event. */
+static void
+on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
+{
+  struct driver *driver = context;
+  read_events(driver);
+  bool own_child = fork->child == pid;
+  if (own_child ? !fork->ended && !model_gone(&driver->session.model, pid) : killed)
+    note_end(driver, fork, pid, killed);
 }
 
 static void
@@ -347,6 +384,10 @@ poll_timeout(const struct driver *driver)
   }
   if (driver->limit_reached && wait > 20000000)
     wait = 20000000;
+  if (driver->linger.until_ns) {
+    long long left = driver->linger.next_ns - now_ns(CLOCK_MONOTONIC);
+    wait = left < wait ? left : wait;
+  }
   wait = wait < 0 ? 0 : wait / 1000000 + 1;
   return wait > 1000000 ? 1000000 : (int)wait;
 }
@@ -368,11 +409,29 @@ check_limit(struct driver *driver)
   }
 }
 
+/* The command has left something behind. */
+static bool
+left_alone(struct driver *driver)
+{
+  long long now = now_ns(CLOCK_MONOTONIC);
+  if (!driver->linger.until_ns) {
+    linger_begin(&driver->linger, now, driver->children.stuck_after_ns);
+    driver->next_look_ns = now;
+  }
+  if (driver->next_look_ns > now + LINGER_LOOK_NS)
+    driver->next_look_ns = now + LINGER_LOOK_NS;
+  return !linger_on(&driver->linger, &driver->children, now);
+}
+
 /* After the time limit everything below us must be gone, not only the command. */
 static bool
-finished(const struct driver *driver)
+finished(struct driver *driver)
 {
-  return driver->ended && (!driver->limit_reached || !tree_kill(0));
+  if (!driver->ended)
+    return false;
+  if (driver->limit_reached)
+    return !tree_kill(0);
+  return driver->childless || driver->interrupted || left_alone(driver);
 }
 
 static void
@@ -393,20 +452,15 @@ watch(struct driver *driver)
   }
 }
 
-/* Children that a signal ended wrote no exit event. */
+/* Those that ended before they were watched. */
 static void
 note_vanished_children(struct driver *driver)
 {
   struct model *model = &driver->session.model;
   for (size_t i = model->undecided_count; i-- > 0;) {
     const struct fork_record *fork = model->forks[model->undecided[i]];
-    if (process_alive((pid_t)fork->child))
-      continue;
-    session_event(&driver->session,
-                  json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:s}", "v", 1, "event", "exit",
-                            "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
-                            (json_int_t)fork->child, "exe", json_object_get(fork->event, "exe"),
-                            "fork", json_object_get(fork->event, "id"), "by", "forkhound"));
+    if (!process_alive((pid_t)fork->child))
+      note_end(driver, fork, (pid_t)fork->child, false);
   }
 }
 
@@ -424,6 +478,7 @@ static int
 finish(struct driver *driver)
 {
   read_events(driver);
+  watch_sweep(&driver->children);
   note_vanished_children(driver);
   read_events(driver);
   session_tick(&driver->session, now_ns(CLOCK_REALTIME));
@@ -437,6 +492,7 @@ finish(struct driver *driver)
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
+  linger_free(&driver->linger);
   return status;
 }
 
@@ -454,6 +510,7 @@ run(const struct options *options)
   driver.next_forks_ns = now_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
   driver.children.root = getpid(); /* the subreaper of the tree */
   driver.children.found = on_stuck;
+  driver.children.ended = on_end;
   driver.children.context = &driver;
   take_signals(&driver);
   driver.tail.fd = rundir_make();

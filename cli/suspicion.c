@@ -68,6 +68,12 @@ handler_may_write(pid_t pid)
   return caught != 0;
 }
 
+bool
+own_end_applies(pid_t pid)
+{
+  return procfs_task_count(pid) == 1 && !handler_may_write(pid);
+}
+
 static char *
 list_fds(const struct own_end *end)
 {
@@ -84,7 +90,7 @@ json_t *
 suspect_own_end(const struct suspect *suspect, const struct own_end *end, long long waited_ms)
 {
   pid_t pid = suspect->pid;
-  if (procfs_task_count(pid) != 1 || handler_may_write(pid))
+  if (!own_end_applies(pid))
     return NULL;
   struct live *live = live_open(pid);
   json_t *stack = live_stack(live, pid), *proof = json_array();

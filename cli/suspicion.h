@@ -11,6 +11,8 @@
 json_t *suspect_spin(const struct suspect *suspect, const struct spin *spin, unsigned times,
                      long long spun_ms);
 
+/* Whether only the process itself could write to its own end: no signal handler, no other task. */
+bool own_end_applies(pid_t pid);
 /* A process that waits for data from itself. */
 json_t *suspect_own_end(const struct suspect *suspect, const struct own_end *end,
                         long long waited_ms);

@@ -2,6 +2,7 @@
 #include "json_get.h"
 #include "text.h"
 
+#include <dlfcn.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-char *__cxa_demangle(const char *mangled, char *buffer, size_t *length, int *status);
+typedef char *demangler(const char *mangled, char *buffer, size_t *length, int *status);
 
 struct module {
   struct module *next;
@@ -103,6 +104,19 @@ module_of(const char *path)
   return module;
 }
 
+/* Of the C++ runtime, the largest of the libraries: loaded when there is a C++ name. */
+static demangler *
+find_demangler(void)
+{
+  static bool looked;
+  static demangler *found;
+  void *library = looked ? NULL : dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL);
+  looked = true;
+  if (library)
+    found = (demangler *)dlsym(library, "__cxa_demangle");
+  return found;
+}
+
 static void
 set_function(json_t *frame, const char *name)
 {
@@ -111,7 +125,8 @@ set_function(json_t *frame, const char *name)
   char *plain = NULL;
   if (!strncmp(name, "_Z", 2)) {
     int status = 0;
-    plain = __cxa_demangle(name, NULL, NULL, &status);
+    demangler *demangle = find_demangler();
+    plain = demangle ? demangle(name, NULL, NULL, &status) : NULL;
   }
   json_object_set_new(frame, "function", json_string(plain ? plain : name));
   free(plain);

@@ -76,6 +76,15 @@ forget(struct watch *watch, size_t i)
 }
 
 static void
+part(struct watch *watch, size_t i)
+{
+  const struct watched *watched = &watch->list[i];
+  if (watch->ended)
+    watch->ended(watch->context, watched->fork, watched->pid, watched->killed);
+  forget(watch, i);
+}
+
+static void
 take_in(struct watch *watch, const struct model *model)
 {
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
@@ -119,6 +128,20 @@ tell(struct watch *watch, const struct watched *watched, json_t *event)
   return false;
 }
 
+static bool
+waits_for_itself(const struct watch *watch, struct watched *watched, const struct wait_state *state,
+                 struct own_end *end)
+{
+  pid_t parent = (pid_t)get_integer(watched->fork->event, "pid");
+  struct relatives relatives = {.root = watch->root};
+  char letter;
+  if (!watched->holder)
+    watched->holder = parent;
+  if (!procfs_stat(parent, &letter, &relatives.since))
+    relatives.since = 0;
+  return own_end_examine(watched->pid, state, &relatives, &watched->holder, end);
+}
+
 static json_t *
 judge_wait(const struct watch *watch, struct watched *watched, long long ms)
 {
@@ -126,16 +149,7 @@ judge_wait(const struct watch *watch, struct watched *watched, long long ms)
   struct own_end end;
   if (watched->endless.state.kind == WAIT_FUTEX)
     return prove(&suspect, &watched->endless.state, ms);
-  if (watched->proof_only)
-    return NULL;
-  pid_t parent = (pid_t)get_integer(watched->fork->event, "pid");
-  struct relatives relatives = {.root = watch->root};
-  char state;
-  if (!watched->holder)
-    watched->holder = parent;
-  if (!procfs_stat(parent, &state, &relatives.since))
-    relatives.since = 0;
-  if (!own_end_examine(watched->pid, &watched->endless.state, &relatives, &watched->holder, &end))
+  if (watched->proof_only || !waits_for_itself(watch, watched, &watched->endless.state, &end))
     return NULL;
   return suspect_own_end(&suspect, &end, ms);
 }
@@ -313,7 +327,7 @@ watch_tick(struct watch *watch, const struct model *model)
     long long now = monotonic_ns();
     size_t which = (left + watch->turn) % watch->count;
     if (!look(watch, &watch->list[which], now))
-      forget(watch, which);
+      part(watch, which);
     long long took = monotonic_ns() - now;
     looking += took < 1000000 ? took : 0; /* what takes longer is a judgement: those are rare */
   }
@@ -321,6 +335,50 @@ watch_tick(struct watch *watch, const struct model *model)
   if (interval < WATCH_INTERVAL_NS)
     interval = WATCH_INTERVAL_NS;
   return begin + (interval < MOST_INTERVAL_NS ? interval : MOST_INTERVAL_NS);
+}
+
+static bool
+may_be_judged(const struct watch *watch, struct watched *watched)
+{
+  struct wait_state now;
+  struct own_end end;
+  bool may = false;
+  if (watched->killed)
+    return lives(watched);
+  if (watched->endless.judged || watched->endless.told)
+    return false;
+  wait_state_read(watched->pid, watched->fd, &now);
+  if (now.kind == WAIT_FUTEX)
+    may = proof_applies(watched->pid, &now);
+  else if (now.kind == WAIT_FILE && !watched->proof_only && !watched->provided)
+    may = own_end_applies(watched->pid) && waits_for_itself(watch, watched, &now, &end);
+  watched->provided |= now.kind == WAIT_FILE && !may;
+  wait_state_free(&now);
+  return may;
+}
+
+void
+watch_killed(struct watch *watch, pid_t pid)
+{
+  for (size_t i = 0; i < watch->count; i++)
+    watch->list[i].killed |= watch->list[i].pid == pid;
+}
+
+void
+watch_sweep(struct watch *watch)
+{
+  for (size_t i = watch->count; i-- > 0;)
+    if (!lives(&watch->list[i]))
+      part(watch, i);
+}
+
+bool
+watch_awaits(struct watch *watch)
+{
+  for (size_t i = 0; i < watch->count; i++)
+    if (may_be_judged(watch, &watch->list[i]))
+      return true;
+  return false;
 }
 
 void

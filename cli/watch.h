@@ -36,9 +36,11 @@ struct watched {
   pid_t pid;
   unsigned long long start; /* tells the process from another with the same pid */
   int fd;                   /* its "syscall" file; -1: opened for each look */
+  bool killed;              /* by us */
   bool proof_only;          /* no fork of it is known: no suspicion without a lock */
   unsigned looks;
-  pid_t holder; /* last found at the other end of what it waited for */
+  pid_t holder;  /* last found at the other end of what it waited for */
+  bool provided; /* watch_awaits() found another process there, or a handler that could write */
   struct endless endless;
   struct busy busy;
   struct repeats repeats;
@@ -55,6 +57,7 @@ struct watch {
   long long step_after_ns; /* when another process may be stepped through */
   bool hurried;            /* no pause between them */
   void (*found)(void *context, pid_t pid, json_t *event);
+  void (*ended)(void *context, struct fork_record *fork, pid_t pid, bool killed); /* NULL: none */
   void *context;
 };
 
@@ -66,9 +69,18 @@ void watch_init(struct watch *watch, long long stuck_after_ns);
 bool watch_add(struct watch *watch, struct fork_record *fork, pid_t pid, bool proof_only);
 /* Looks at each child once, those that have arrived in the model (NULL: none) included. Calls
    found() with a `deadlock` or `suspect` event of its own reference for each child whose wait has
-   lasted long enough and is proven, or suspected, to last for ever. Returns when to call it next
+   lasted long enough and is proven, or suspected, to last for ever, and ended() for one that has
+   ended, unless the model knows that it exec'd. Returns when to call it next
    (CLOCK_MONOTONIC): so that it takes about 1 % of a processor. */
 long long watch_tick(struct watch *watch, const struct model *model);
+/* Notes, in found(), that the process is killed for what was found. */
+void watch_killed(struct watch *watch, pid_t pid);
+/* Calls ended() for those that have ended since the last look. */
+void watch_sweep(struct watch *watch);
+/* Whether it is worth to go on watching although nothing else is to be done: a child sleeps in a
+   wait without an end that could still be proven, or suspected, to last for ever; or dies, killed.
+ */
+bool watch_awaits(struct watch *watch);
 void watch_free(struct watch *watch);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -24,6 +25,7 @@ static struct {
   int word;
 } private_locks, *locks = &private_locks;
 
+static pthread_mutex_t of_child = PTHREAD_MUTEX_INITIALIZER;
 static const char *kind, *ending = "";
 static pthread_barrier_t held;
 
@@ -121,6 +123,11 @@ wait_in_child(void)
     int fds[2];
     if (pipe(fds) == 0)
       (void)!read(fds[0], &c, 1);
+  } else if (is("twice")) {
+    pthread_mutex_lock(&of_child);
+    pthread_mutex_lock(&of_child);
+  } else if (is("poll")) {
+    poll(NULL, 0, -1);
   } else if (is("pause")) {
     pause();
   } else {
@@ -158,6 +165,12 @@ main(int argc, char **argv)
   if (ends("handler")) {
     usleep(2500000);
     kill(child, SIGUSR1);
+  }
+  if (ends("left"))
+    return 0;
+  if (ends("killed")) {
+    usleep(300000);
+    kill(child, SIGTERM);
   }
   waitpid(child, &status, 0);
   if (ends("grandchild"))

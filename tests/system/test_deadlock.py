@@ -1,14 +1,18 @@
 """What is proven, what is suspected, and what is neither."""
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
-from harness import (BUILD, COMMAND, PROGRAMS, build_cxx, build_library, build_program, driven,
-                     driven_until_found, environment, execute, side_by_side)
+from harness import (BUILD, COMMAND, LIMIT, PROGRAMS, Run, build_cxx, build_library, build_program,
+                     driven, driven_until_found, environment, execute, read_events, side_by_side)
 from run import Skip
 from test_suspect import COMPUTES, OWN_ENDS, SPINS
 
@@ -40,6 +44,9 @@ def proven(kind):
             assert "owner_tid" not in lock, lock
         assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding["stack"]
         assert run.err.count("forkhound: DEADLOCK: ") == 1, run.err
+        (end,) = run.named("exit")
+        assert end["fork"] == first["id"] and end["pid"] == finding["pid"], end
+        assert end["status"] == 128 + signal.SIGKILL, end
         assert "SUMMARY: forkhound: deadlock at " in run.err and "locks.c:" in run.err, run.err
     return test
 
@@ -167,6 +174,81 @@ def test_grandchild_in_a_session_of_its_own():
     (fork,) = run.named("fork")
     assert finding["pid"] != fork["child"] and finding["fork"] == fork["id"], finding
     assert finding["owner"]["tid"] == fork["others"][0]["tid"]
+    assert [e["status"] for e in run.named("exit") if e["pid"] == finding["pid"]] == [128 + 9]
+
+
+def test_end_by_a_signal():
+    run = driven(["sh", "-c", f"{build_program('locks')} pause killed; exit 0"])
+    (fork,) = run.named("fork")
+    (end,) = run.named("exit")
+    assert end["pid"] == fork["child"] and end["fork"] == fork["id"], end
+    assert "status" not in end and end["by"] == "forkhound", end
+
+
+def left_behind(command, *options, sent=None):
+    """The output goes to files: what is left behind keeps them open. It is ended here."""
+    with tempfile.TemporaryDirectory() as folder:
+        log, err = Path(folder) / "events", Path(folder) / "err"
+        with open(err, "w") as to_err, subprocess.Popen(
+                [str(c) for c in (COMMAND, "run", "--log", log, *options, "--", *command)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=to_err,
+                env=environment()) as process:
+            if sent:
+                while not log.exists() or '"fork"' not in log.read_text():
+                    time.sleep(0.01)
+                while children_of(process.pid) != [e["child"] for e in read_events(log)
+                                                   if e["event"] == "fork"]:
+                    time.sleep(0.01)
+                process.send_signal(sent)
+            try:
+                process.wait(LIMIT)
+            finally:
+                process.kill()
+        process.stdout, process.stderr = "", err.read_text(errors="replace")
+        run = Run(process, read_events(log))
+    run.left = []
+    for fork in run.named("fork"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(fork["child"], signal.SIGKILL)
+            run.left.append(fork["child"])
+    return run
+
+
+def children_of(pid):
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_stuck_child_of_a_command_that_has_ended():
+    program = build_program("locks")
+    for command in ([program, "normal", "left"], ["sh", "-c", f"{program} normal left & wait"],
+                    ["sh", "-c", f"{program} normal & sleep 0.5"]):
+        run = left_behind(command)
+        assert run.status == 66, (command, run.status, run.err)
+        (finding,) = run.named("deadlock")
+        assert finding["pid"] == run.first_forks[0]["child"], finding
+        assert [e["status"] for e in run.named("exit")] == [128 + 9], run.named("exit")
+        assert "forkhound: DEADLOCK: " in run.err, run.err
+    run = left_behind([program, "pipe", "left"], "--fail-on", "suspect")
+    assert run.status == 66 and len(run.named("suspect")) == 1, (run.status, run.err)
+    run = left_behind([program, "normal", "left"], "--fail-on", "never")
+    assert run.status == 0 and len(run.named("deadlock")) == 1, (run.status, run.err)
+
+
+def test_healthy_child_of_a_command_that_has_ended():
+    """None of them is waited for until it could be judged: after the limit of the test."""
+    program = build_program("locks")
+    for kind in ("pause", "poll", "timed"):
+        run = left_behind([program, kind, "left"], "--stuck-after", "1000")
+        assert run.status == 0 and len(run.left) == 1, (kind, run.status, run.err)
+
+
+def test_end_of_the_wait_for_a_stuck_child():
+    program = build_program("locks")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        run = left_behind([program, "normal", "left"], "--stuck-after", "1000", sent=number)
+        assert run.status == 0 and not run.named("deadlock"), (run.status, run.err)
+    run = left_behind([program, "normal", "left"], "--stuck-after", "1000", "--time-limit", "1")
+    assert run.status == 124 and not run.named("deadlock"), (run.status, run.err)
 
 
 def test_waits_that_end():
@@ -241,6 +323,26 @@ def test_diagnose():
     assert len(events) == 1 and finding["event"] == "deadlock", events
     assert finding["owner"]["tid"] == finding["lock"]["owner_tid"]
     assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding
+
+
+def test_lock_held_by_the_process_itself():
+    """Its own thread has locked the mutex, and locks it again."""
+    program = build_program("locks")
+    run = driven([program, "twice"])
+    (finding,) = run.named("deadlock")
+    assert run.status == 66 and finding["lock"]["held_by"] == finding["pid"], (run.status, finding)
+    with subprocess.Popen([str(program), "twice"]) as process:
+        for _ in range(20):  # the program may not have forked yet
+            diagnosis = execute([COMMAND, "diagnose", process.pid])
+            if diagnosis.returncode:
+                break
+        child = children_of(process.pid)[0]
+        os.kill(child, signal.SIGKILL)
+        process.wait()
+    for pid, text in ((finding["pid"], run.err), (child, diagnosis.stdout)):
+        assert f"waits forever for a lock that its own thread {pid} holds" in text, text
+        assert f"is held by thread {pid} of the process itself, which waits too" in text, text
+        assert "it does not have" not in text and "left behind" not in text, text
 
 
 def test_diagnose_says_what_is_wrong():

@@ -377,7 +377,7 @@ os._exit(0)
 """])
     lines = log.read_bytes().splitlines(keepends=True)
     kinds = [json.loads(line)["event"] for line in lines]
-    assert sorted(kinds) == ["deadlock", "end", "exit", "fork", "fork"], kinds
+    assert sorted(kinds) == ["deadlock", "end", "exit", "exit", "fork", "fork"], kinds
     return log, lines, kinds
 
 
