@@ -274,7 +274,7 @@ render_finding_again(const struct style *style, const struct fork_record *fork, 
   char *safe_place = escaped(place);
   fprintf(style->out, "forkhound: %s: child %lld of %lld too, at %s, as child %lld above\n",
           proven ? "DEADLOCK" : "SUSPECT", stuck(fork), get_integer(fork->event, "pid"), safe_place,
-          fork->site->finding_child);
+          get_integer(fork->site->findings, place));
   free(safe_place);
   fflush(style->out);
 }
