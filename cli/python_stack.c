@@ -94,30 +94,32 @@ python_thread_label(const json_t *thread)
 static char *
 place_of(const json_t *frame)
 {
-  const char *file = get_string(frame, "file"), *function = get_string(frame, "function");
-  const char *shorter = python_library_file(file);
-  return xasprintf("%s:%lld%s%s", shorter ? shorter : stack_relative(file),
-                   get_integer(frame, "line"), function ? " in " : "", function ? function : "");
+  const char *file = get_string(frame, "file"), *function = get_string(frame, "function"), *shorter;
+  if (python_file_owner(file, &shorter) == PYTHON_OWN)
+    shorter = stack_relative(file);
+  return xasprintf("%s:%lld%s%s", shorter, get_integer(frame, "line"), function ? " in " : "",
+                   function ? function : "");
 }
 
 char *
 python_place(const json_t *python)
 {
-  const json_t *first = json_array_get(python, 0);
-  if (!get_string(first, "file"))
-    return NULL;
-  char *place = place_of(first);
-  if (!python_library_file(get_string(first, "file")))
-    return place;
-  for (size_t i = 1; i < json_array_size(python); i++) {
-    const json_t *frame = json_array_get(python, i);
-    const char *file = get_string(frame, "file");
-    if (!file || python_library_file(file))
+  char *place = NULL;
+  enum python_owner owner = PYTHON_LIBRARY;
+  size_t i;
+  json_t *frame;
+  json_array_foreach((json_t *)python, i, frame)
+  {
+    const char *file = get_string(frame, "file"), *shorter;
+    enum python_owner its = file ? python_file_owner(file, &shorter) : PYTHON_LIBRARY;
+    if (!file || (place && its >= owner))
       continue;
-    char *caller = place_of(frame), *both = xasprintf("%s, called from %s", place, caller);
-    free(caller);
+    char *next = place_of(frame);
+    char *longer = place ? xasprintf("%s, called from %s", place, next) : xstrdup(next);
     free(place);
-    return both;
+    free(next);
+    place = longer;
+    owner = its;
   }
   return place;
 }

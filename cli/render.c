@@ -224,7 +224,7 @@ put_threads(FILE *out, const json_t *threads, const char *version)
     fputc(')', out);
   }
   if (python_is_foreign(first, version))
-    fputs(", not a Python thread", out);
+    fputs(json_array_size(threads) > 1 ? ", not Python threads" : ", not a Python thread", out);
   if (state && *state && all_equal(threads, "state")) {
     fputs(", ", out);
     put_escaped(out, state_name(state));

@@ -84,6 +84,7 @@ put_column(FILE *out, const char *text, size_t columns)
 
 struct line {
   char *function, *location, *module;
+  bool evaluates; /* Python frames */
 };
 
 static char *
@@ -100,15 +101,16 @@ enum { PYTHON_INDENT = 4 }; /* below the function, after its number */
 static void
 print(FILE *out, const json_t *stack, const json_t *python, int indent)
 {
-  size_t count = json_array_size(stack), used = 0, skip = 0, shown = 0;
-  while (skip < count && is_ours(json_array_get(stack, skip)))
-    skip++;
+  size_t count = json_array_size(stack), used = 0, shown = 0;
   struct line *lines = xrealloc(NULL, (count + 1) * sizeof *lines);
   size_t function_width = 0, location_width = 0;
-  for (size_t i = skip; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     const json_t *frame = json_array_get(stack, i);
+    if (is_ours(frame)) /* also below libc's syscall(), which is interposed */
+      continue;
     const char *function = get_string(frame, "function");
     struct line *line = &lines[used++];
+    line->evaluates = python_evaluates(frame);
     line->function = escaped(function ? function : "??");
     line->location = escaped_and_free(location(frame));
     line->module = escaped_and_free(in_module(frame));
@@ -127,7 +129,7 @@ print(FILE *out, const json_t *stack, const json_t *python, int indent)
     free(lines[i].function);
     free(lines[i].location);
     free(lines[i].module);
-    if (python && python_evaluates(json_array_get(stack, skip + i)))
+    if (python && lines[i].evaluates)
       shown = python_print_group(out, python, shown, indent + PYTHON_INDENT);
   }
   if (!used)
