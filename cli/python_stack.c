@@ -101,6 +101,41 @@ place_of(const json_t *frame)
                    function ? function : "");
 }
 
+/* The outermost frame that is not the start of a thread: that of a thread which belongs to the
+   standard library, such as multiprocessing.Pool's. NULL: the innermost one is. */
+static const json_t *
+outermost(const json_t *python)
+{
+  for (size_t i = json_array_size(python); i > 1; i--) {
+    const json_t *frame = json_array_get(python, i - 1);
+    const char *file = get_string(frame, "file"), *shorter;
+    if (file && python_file_owner(file, &shorter) == PYTHON_LIBRARY &&
+        strcmp(shorter, "threading.py") != 0 && *shorter != '<')
+      return frame;
+  }
+  return NULL;
+}
+
+static char *
+called_from(char *place, const json_t *caller)
+{
+  char *next = place_of(caller);
+  if (!place)
+    return next;
+  char *longer = xasprintf("%s, called from %s", place, next);
+  free(place);
+  free(next);
+  return longer;
+}
+
+bool
+python_is_forkserver(const json_t *python)
+{
+  const char *file = get_string(json_array_get(python, 0), "file"), *shorter;
+  return file && python_file_owner(file, &shorter) == PYTHON_LIBRARY &&
+         !strcmp(shorter, "multiprocessing/forkserver.py");
+}
+
 char *
 python_place(const json_t *python)
 {
@@ -114,12 +149,9 @@ python_place(const json_t *python)
     enum python_owner its = file ? python_file_owner(file, &shorter) : PYTHON_LIBRARY;
     if (!file || (place && its >= owner))
       continue;
-    char *next = place_of(frame);
-    char *longer = place ? xasprintf("%s, called from %s", place, next) : xstrdup(next);
-    free(place);
-    free(next);
-    place = longer;
+    place = called_from(place, frame);
     owner = its;
   }
-  return place;
+  const json_t *last = place && owner == PYTHON_LIBRARY ? outermost(python) : NULL;
+  return last ? called_from(place, last) : place;
 }

@@ -306,10 +306,15 @@ render_test(FILE *out, const json_t *event)
 }
 
 void
-render_advice(FILE *out, const char *exe)
+render_advice(FILE *out, const char *exe, const json_t *python)
 {
   const char *name = base_name(exe);
-  if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
+  if (python_is_forkserver(python))
+    fputs("  What to do: this is the forkserver; a module that it preloads "
+          "(set_forkserver_preload, or "
+          "the main one)\n    has started the threads. Start them in the workers.\n",
+          out);
+  else if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
     fputs("  What to do: fork before the threads start, or use spawn or forkserver "
           "(multiprocessing.set_start_method),\n"
           "    or exec at once in the child (subprocess).\n",
@@ -391,7 +396,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   if (style->verbose)
     render_strings(out, "Registered fork handlers", get_array(event, "atfork"));
   if (fork->outcome == OUTCOME_HAZARD)
-    render_advice(out, get_string(fork->event, "exe"));
+    render_advice(out, get_string(fork->event, "exe"), get_array(event, "python"));
   put_summary_line(out, style, fork);
   fputs(rule, out);
 }

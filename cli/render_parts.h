@@ -14,6 +14,7 @@ void render_other_threads(FILE *out, const json_t *event);
 void render_strings(FILE *out, const char *label, const json_t *strings);
 /* The test that pytest was running at the fork, if one was. */
 void render_test(FILE *out, const json_t *event);
-void render_advice(FILE *out, const char *exe);
+/* `python`: the frames of the thread that forked, or NULL. */
+void render_advice(FILE *out, const char *exe, const json_t *python);
 
 #endif

@@ -5,7 +5,7 @@
 enum python_owner
 python_file_owner(const char *file, const char **shorter)
 {
-  static const char library[] = "/lib/python3.", packages[] = "-packages/";
+  static const char library[] = "/lib/python3", packages[] = "-packages/";
 
   *shorter = file;
   if (strncmp(file, "<frozen ", 8) == 0)
@@ -19,6 +19,8 @@ python_file_owner(const char *file, const char **shorter)
     return PYTHON_PACKAGE;
   }
   at += sizeof library - 1;
+  if (*at++ != '.')
+    return PYTHON_OWN;
   while (*at >= '0' && *at <= '9')
     at++;
   if (*at != '/')
