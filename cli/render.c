@@ -211,6 +211,24 @@ put_thread_ids(FILE *out, const json_t *threads)
     put_name(out, json_array_get(threads, 0));
 }
 
+void
+render_creator(FILE *out, const json_t *thread)
+{
+  json_t *created_by = get_array(thread, "created_by");
+  long long creator = get_integer(thread, "creator_tid");
+  if (!json_array_size(created_by))
+    return;
+  fputs("    created", out);
+  if (creator)
+    fprintf(out, " by thread %lld", creator);
+  if (stack_is_interpreter(created_by)) {
+    fputs(" in Python\n", out);
+    return;
+  }
+  fputs(" at:\n", out);
+  stack_print(out, created_by, 6);
+}
+
 static void
 put_threads(FILE *out, const json_t *threads, const char *version)
 {
@@ -234,19 +252,11 @@ put_threads(FILE *out, const json_t *threads, const char *version)
     put_escaped(out, exactness(exact));
   }
   fputs(":\n", out);
-  json_t *created_by = get_array(first, "created_by");
   if (get_array(first, "stack"))
     stack_print_thread(out, first, "stack", 4);
   else
     fputs("    (no stack)\n", out);
-  if (!json_array_size(created_by))
-    return;
-  long long creator = get_integer(first, "creator_tid");
-  if (creator)
-    fprintf(out, "    created by thread %lld at:\n", creator);
-  else
-    fputs("    created at:\n", out);
-  stack_print(out, created_by, 6);
+  render_creator(out, first);
 }
 
 void

@@ -129,10 +129,7 @@ put_owner(FILE *out, const struct fork_record *fork)
           earlier ? "the first fork from this place" : "the fork");
   free(name);
   stack_print_thread(out, owner, "stack", 4);
-  if (json_array_size(get_array(owner, "created_by"))) {
-    fprintf(out, "    created by thread %lld at:\n", get_integer(owner, "creator_tid"));
-    stack_print(out, get_array(owner, "created_by"), 6);
-  }
+  render_creator(out, owner);
 }
 
 static void

@@ -211,6 +211,21 @@ is_interpreter(const json_t *frame)
   return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6);
 }
 
+bool
+stack_is_interpreter(const json_t *stack)
+{
+  size_t i, interpreters = 0;
+  json_t *frame;
+  json_array_foreach((json_t *)stack, i, frame)
+  {
+    if (is_interpreter(frame))
+      interpreters++;
+    else if (!is_libc(frame) && !is_ours(frame))
+      return false;
+  }
+  return interpreters > 0;
+}
+
 char *
 stack_place_of_thread(const json_t *thread)
 {

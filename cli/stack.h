@@ -3,6 +3,7 @@
 #define FORKHOUND_STACK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* One line a frame, in columns: number, function, file:line, module+offset. */
@@ -14,6 +15,8 @@ void stack_print_thread(FILE *out, const json_t *thread, const char *key, int in
 char *stack_place(const json_t *stack);
 /* The same of a thread with a stack "stack": for Python code, the place in it. */
 char *stack_place_of_thread(const json_t *thread);
+/* Whether no frame is of other code than CPython's and libc's: a user learns nothing from it. */
+bool stack_is_interpreter(const json_t *stack);
 /* A file name relative to the working directory, where it lies below. Points into `file`. */
 const char *stack_relative(const char *file);
 
