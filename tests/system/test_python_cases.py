@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -275,8 +276,159 @@ def package(path):
     return test
 
 
+LEAKS = """
+import threading
+def test_that_leaves_a_thread():
+    threading.Thread(target=threading.Event().wait, name="left", daemon=True).start()
+"""
+
+FORKING = """
+import multiprocessing, time
+def run_child():
+    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(0.2,))
+    process.start()  # forks
+    process.join()
+def test_first():
+    run_child()
+def test_second():
+    run_child()
+"""
+
+
+def test_pytest_over_a_directory():
+    """Each fork has its test; the one that is reported names it, not the one that left the thread."""
+    (python, *_) = with_package("pytest")
+    with program(LEAKS, test_a=LEAKS, test_b=FORKING) as main:
+        run = driven([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "."],
+                     cwd=main.parent)
+    assert run.status == 0 and not findings(run), (run.status, run.err, run.out)
+    assert [f["test"] for f in run.named("fork")] == [
+        "test_b.py::test_first (call)", "test_b.py::test_second (call)"], run.named("fork")
+    assert run.err.count("Running test: test_b.py::test_first (call)\n") == 1, run.err
+    (line,) = summaries(run, "hazard")
+    assert f"test_b.py:{number(FORKING, 'forks')} in run_child: child" in line, line
+    assert [o["python_name"] for o in run.first_forks[0]["others"]] == ["left"]
+
+
+# Packages that start threads. Each program ends its own child by SIGALRM if that hangs.
+
+FORKS = """
+import multiprocessing, os, signal, sys, threading
+def child(function):
+    signal.alarm(5)
+    function()
+def fork(function):
+    process = multiprocessing.get_context("fork").Process(target=child, args=(function,))
+    process.start()  # forks
+    process.join()
+    print("child", process.exitcode, flush=True)
+"""
+
+GRPC = """
+from concurrent.futures import ThreadPoolExecutor
+import grpc, sys
+from forks import fork
+def serve():
+    server = grpc.server(ThreadPoolExecutor(2))
+    echo = grpc.unary_unary_rpc_method_handler(lambda request, context: request)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("s", {"echo": echo}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    return server, port
+def work():
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        print(channel.unary_unary("/s/echo")(b"hi", timeout=60), flush=True)
+server, port = serve()
+work()
+fork({"none": int, "use": work}[sys.argv[1]])  # calls
+server.stop(0)
+"""
+
+DUCKDB = """
+import duckdb, sys
+from forks import fork
+def sum_of(connection):
+    print(connection.execute("select sum(i) from range(10000000) t(i)").fetchone(), flush=True)
+def work():
+    sum_of(duckdb.connect(config={"threads": 4}))
+connection = duckdb.connect(config={"threads": 4})
+sum_of(connection)
+fork({"none": int, "use": work, "same": lambda: sum_of(connection)}[sys.argv[1]])  # calls
+"""
+
+POLARS = """
+import polars, sys
+from forks import fork
+def work():
+    frame = polars.DataFrame({"a": range(1000000)}).with_columns((polars.col("a") % 100).alias("b"))
+    print(frame.group_by("b").agg(polars.col("a").sum())["a"].sum(), flush=True)
+work()
+fork({"none": int, "use": work}[sys.argv[1]])  # calls
+"""
+
+NUMPY = """
+import numpy, sys
+from forks import fork
+a = numpy.ones((500, 500))
+def work():
+    print(int((a @ a).sum()), flush=True)
+work()
+fork({"none": int, "use": work}[sys.argv[1]])  # calls
+"""
+
+# Each with the module whose threads are alive at the fork; NumPy's OpenBLAS ends its own before.
+PACKAGES = {"grpc": (GRPC, "cygrpc"), "duckdb": (DUCKDB, "_duckdb"), "polars": (POLARS, "_polars"),
+            "numpy": (NUMPY, None)}
+
+
+def with_package(name):
+    """Every interpreter that has it, that of an activated virtual environment too."""
+    paths = {*readable().values(), *filter(None, [shutil.which("python3")])}
+    found = [p for p in sorted(map(str, paths)) if execute([p, "-c", f"import {name}"]).returncode == 0]
+    if not found:
+        raise Skip(f"no interpreter has the package {name}")
+    return found
+
+
+def hung(out):
+    return out.endswith("child -14\n")
+
+
+def package_and_fork(python, main, form, module):
+    env = environment(OPENBLAS_NUM_THREADS="4")
+    without = plain([python, main, form], env=env)
+    run = driven([python, main, form], "--time-limit", "60", env=env)
+    assert without.status == 0 and re.search(r"^child (0|-14)$", without.out, re.M), without.err
+    if hung(without.out):
+        assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err[-3000:])
+        assert not run.named("suspect") and run.out.endswith("child -9\n"), run.out
+        (line,) = summaries(run, "deadlock")
+        assert re.search(r"main.py:\d+ in work, called from", line) or "main.py:" in line, line
+    else:
+        assert not findings(run) and (run.status, run.out) == (0, without.out), run.err[-3000:]
+    (fork,) = [f for f in run.named("fork") if f["entry"] == "fork"]
+    groups = {Path(o["group"]).name.split(".")[0] for o in fork["others"]}
+    if not module:
+        assert not fork["others"] and fork["threads"] == 1, fork
+        return
+    # gRPC's own handlers end its threads, or do not where one of them is busy.
+    assert module in "".join(groups) or fork.get("gone"), groups
+    for line in summaries(run, "hazard"):
+        assert f"forks.py:{number(FORKS, 'forks')} in fork: " in line, line
+
+
+def package_test(name):
+    def test():
+        text, module = PACKAGES[name]
+        for python in with_package(name):
+            with program(text, forks=FORKS) as main:
+                for form in ("none", "use", *(["same"] if name == "duckdb" else [])):
+                    package_and_fork(python, main, form, module)
+    return test
+
+
 def generated():
-    tests = {}
+    tests = {f"test_package_from_pypi_{name}": package_test(name) for name in PACKAGES}
     for name, path in readable().items():
         tests[f"test_waits_{name}"] = waits(path, 1)
         tests[f"test_second_executor_{name}"] = second_executor(path)
