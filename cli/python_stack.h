@@ -27,6 +27,10 @@ bool python_is_foreign(const json_t *thread, const char *version);
 /* The name that a thread has in Python, else that which the system knows. NULL: none. */
 const char *python_thread_label(const json_t *thread);
 
+/* Whether both stacks have the same lines. The interpreter may run a line in another way, with
+   other native frames, when it has run it before. */
+bool python_equal(const json_t *python, const json_t *other);
+
 /* Whether it is multiprocessing's forkserver that forks there. */
 bool python_is_forkserver(const json_t *python);
 

@@ -1,6 +1,7 @@
 #include "session.h"
 #include "gen_suppressions.h"
 #include "json_get.h"
+#include "python_stack.h"
 #include "render_json.h"
 #include "stack.h"
 #include "symbolize.h"
@@ -83,6 +84,21 @@ write_log(struct session *session, const json_t *event)
   free(text);
 }
 
+/* A place in Python may be several in the interpreter. */
+static bool
+reported_already(const struct model *model, const struct site *site)
+{
+  const json_t *python = get_array(site->event, "python");
+  for (size_t i = 0; i < model->site_count && json_array_size(python); i++) {
+    const struct site *other = model->sites[i];
+    if (other != site && other->hazard &&
+        get_integer(other->event, "pid") == get_integer(site->event, "pid") &&
+        python_equal(get_array(other->event, "python"), python))
+      return true;
+  }
+  return false;
+}
+
 static void
 report(struct session *session, struct fork_record *fork)
 {
@@ -98,7 +114,8 @@ report(struct session *session, struct fork_record *fork)
       return;
     }
   }
-  bool first = hazard ? site->hazard == fork : !site->exec_reported;
+  bool first = hazard ? site->hazard == fork && !reported_already(&session->model, site)
+                      : !site->exec_reported;
   if (!first || (!hazard && !session->options->verbose))
     return;
   if (!hazard)

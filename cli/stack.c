@@ -16,12 +16,14 @@ is_ours(const json_t *frame)
   return !strncmp(base_name(get_string(frame, "module")), "libforkhound.", 13);
 }
 
+/* Of C or C++: what everybody waits in. */
 static bool
-is_libc(const json_t *frame)
+is_c_library(const json_t *frame)
 {
   const char *name = base_name(get_string(frame, "module"));
   return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-2", 6) ||
-         !strncmp(name, "libpthread", 10) || !strncmp(name, "ld-linux", 8);
+         !strncmp(name, "libpthread", 10) || !strncmp(name, "libstdc++.so", 12) ||
+         !strncmp(name, "ld-linux", 8);
 }
 
 const char *
@@ -168,7 +170,7 @@ stack_print_thread(FILE *out, const json_t *thread, const char *key, int indent)
     fprintf(out, "%*s...\n", indent + PYTHON_INDENT, "");
 }
 
-/* The innermost frame that is neither libc's nor ours; failing that, that is not ours. NULL: none.
+/* The innermost frame that is neither of a C library nor ours; failing that, one not ours; or NULL.
  */
 static const json_t *
 place_frame(const json_t *stack)
@@ -179,7 +181,7 @@ place_frame(const json_t *stack)
   {
     if (!first && !is_ours(frame))
       first = frame;
-    if (!is_ours(frame) && !is_libc(frame))
+    if (!is_ours(frame) && !is_c_library(frame))
       return frame;
   }
   return first;
@@ -220,7 +222,7 @@ stack_is_interpreter(const json_t *stack)
   {
     if (is_interpreter(frame))
       interpreters++;
-    else if (!is_libc(frame) && !is_ours(frame))
+    else if (!is_c_library(frame) && !is_ours(frame))
       return false;
   }
   return interpreters > 0;
@@ -234,7 +236,7 @@ stack_place_of_thread(const json_t *thread)
   if (!python)
     return stack_place(stack);
   const json_t *frame = place_frame(stack);
-  if (!frame || is_interpreter(frame) || is_libc(frame))
+  if (!frame || is_interpreter(frame) || is_c_library(frame))
     return python;
   char *native = stack_place(stack), *both = xasprintf("%s, called from %s", native, python);
   free(native);

@@ -44,6 +44,8 @@ def waits(path, times):
             forked = rf"forked at .*{WAITS}:{forks} in main: child {pid} of"
             assert re.search(rf"^SUMMARY: forkhound: deadlock {place}{forked}|child {pid} of .* too, "
                              rf"{place}as child", run.err, re.M), (kind, run.err[-3000:])
+        # One place in Python, though the interpreter runs a line otherwise when it has seen it.
+        assert run.err.count("forkhound: HAZARD") == 1, summaries(run, "hazard")
         assert run.err.count("SUMMARY: forkhound: deadlock") <= 2 * len(set(hanging.values()))
     return test
 
@@ -98,9 +100,10 @@ POOL = """
 import multiprocessing
 if __name__ == "__main__":
     with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
-        print(sorted(pool.map(abs, range(-8, 0), chunksize=1)))
+        numbers = sorted(pool.map(abs, range(-8, 0), chunksize=1))
         pool.close()
         pool.join()
+    print(numbers)  # when nothing forks: a worker would inherit the buffer, and write it too
 """
 
 
@@ -390,22 +393,23 @@ def with_package(name):
     return found
 
 
-def hung(out):
-    return out.endswith("child -14\n")
-
-
 def package_and_fork(python, main, form, module):
+    """A child that hangs is proven to; one that the alarm has to end was missed."""
     env = environment(OPENBLAS_NUM_THREADS="4")
     without = plain([python, main, form], env=env)
     run = driven([python, main, form], "--time-limit", "60", env=env)
-    assert without.status == 0 and re.search(r"^child (0|-14)$", without.out, re.M), without.err
-    if hung(without.out):
+    ended, ended_without = (re.search(r"^child (0|-9|-14)$", r.out, re.M).group(1)
+                            for r in (run, without))
+    # DuckDB's child hangs sometimes when it uses the connection of the parent.
+    assert form == "same" or (ended == "-9") == (ended_without == "-14"), (run.out, without.out)
+    assert not run.named("suspect"), run.err[-3000:]
+    if ended == "-9":
         assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err[-3000:])
-        assert not run.named("suspect") and run.out.endswith("child -9\n"), run.out
         (line,) = summaries(run, "deadlock")
-        assert re.search(r"main.py:\d+ in work, called from", line) or "main.py:" in line, line
+        assert re.search(r"main.py:\d+ in (work|sum_of)(, called from .*)?, forked at", line), line
     else:
-        assert not findings(run) and (run.status, run.out) == (0, without.out), run.err[-3000:]
+        assert ended == "0" and run.status == 0 and not findings(run), (ended, run.err[-3000:])
+        assert ended_without != "0" or run.out == without.out, (run.out, without.out)
     (fork,) = [f for f in run.named("fork") if f["entry"] == "fork"]
     groups = {Path(o["group"]).name.split(".")[0] for o in fork["others"]}
     if not module:
