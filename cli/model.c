@@ -34,7 +34,7 @@ model_free(struct model *model)
     free_fork(model->forks[i]);
   for (size_t i = 0; i < model->site_count; i++) {
     json_decref(model->sites[i]->event);
-    free(model->sites[i]->finding_place);
+    json_decref(model->sites[i]->findings);
     free(model->sites[i]);
   }
   for (size_t i = 0; i < model->blind_count; i++) {

@@ -16,8 +16,7 @@ struct site {
   unsigned forks, hazards;
   struct fork_record *hazard; /* the first one */
   bool exec_reported;
-  char *finding_place;     /* where the stuck child that was reported waits; NULL: none was */
-  long long finding_child; /* its pid */
+  json_t *findings; /* reported: the place where a stuck child waits, to its pid; NULL: none */
 };
 
 struct fork_record {

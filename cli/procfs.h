@@ -16,8 +16,8 @@ char *procfs_read(pid_t pid, pid_t tid, const char *name);
    it does not become that of another process with the same pid. */
 int procfs_open(pid_t pid, pid_t tid, const char *name);
 
-/* The name of a process (tid 0) or thread, and the path of the program, safe to print; "" where they
-   cannot be read. The caller frees them. */
+/* The name of a process (tid 0) or thread, and the path of the program, safe to print; "" where
+   they cannot be read. The caller frees them. */
 char *procfs_name(pid_t pid, pid_t tid);
 char *procfs_exe(pid_t pid);
 

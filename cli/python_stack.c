@@ -94,30 +94,64 @@ python_thread_label(const json_t *thread)
 static char *
 place_of(const json_t *frame)
 {
-  const char *file = get_string(frame, "file"), *function = get_string(frame, "function");
-  const char *shorter = python_library_file(file);
-  return xasprintf("%s:%lld%s%s", shorter ? shorter : stack_relative(file),
-                   get_integer(frame, "line"), function ? " in " : "", function ? function : "");
+  const char *file = get_string(frame, "file"), *function = get_string(frame, "function"), *shorter;
+  if (python_file_owner(file, &shorter) == PYTHON_OWN)
+    shorter = stack_relative(file);
+  return xasprintf("%s:%lld%s%s", shorter, get_integer(frame, "line"), function ? " in " : "",
+                   function ? function : "");
+}
+
+/* The outermost frame that is not the start of a thread: that of a thread which belongs to the
+   standard library, such as multiprocessing.Pool's. NULL: the innermost one is. */
+static const json_t *
+outermost(const json_t *python)
+{
+  for (size_t i = json_array_size(python); i > 1; i--) {
+    const json_t *frame = json_array_get(python, i - 1);
+    const char *file = get_string(frame, "file"), *shorter;
+    if (file && python_file_owner(file, &shorter) == PYTHON_LIBRARY &&
+        strcmp(shorter, "threading.py") != 0 && *shorter != '<')
+      return frame;
+  }
+  return NULL;
+}
+
+static char *
+called_from(char *place, const json_t *caller)
+{
+  char *next = place_of(caller);
+  if (!place)
+    return next;
+  char *longer = xasprintf("%s, called from %s", place, next);
+  free(place);
+  free(next);
+  return longer;
+}
+
+bool
+python_is_forkserver(const json_t *python)
+{
+  const char *file = get_string(json_array_get(python, 0), "file"), *shorter;
+  return file && python_file_owner(file, &shorter) == PYTHON_LIBRARY &&
+         !strcmp(shorter, "multiprocessing/forkserver.py");
 }
 
 char *
 python_place(const json_t *python)
 {
-  const json_t *first = json_array_get(python, 0);
-  if (!get_string(first, "file"))
-    return NULL;
-  char *place = place_of(first);
-  if (!python_library_file(get_string(first, "file")))
-    return place;
-  for (size_t i = 1; i < json_array_size(python); i++) {
-    const json_t *frame = json_array_get(python, i);
-    const char *file = get_string(frame, "file");
-    if (!file || python_library_file(file))
+  char *place = NULL;
+  enum python_owner owner = PYTHON_LIBRARY;
+  size_t i;
+  json_t *frame;
+  json_array_foreach((json_t *)python, i, frame)
+  {
+    const char *file = get_string(frame, "file"), *shorter;
+    enum python_owner its = file ? python_file_owner(file, &shorter) : PYTHON_LIBRARY;
+    if (!file || (place && its >= owner))
       continue;
-    char *caller = place_of(frame), *both = xasprintf("%s, called from %s", place, caller);
-    free(caller);
-    free(place);
-    return both;
+    place = called_from(place, frame);
+    owner = its;
   }
-  return place;
+  const json_t *last = place && owner == PYTHON_LIBRARY ? outermost(python) : NULL;
+  return last ? called_from(place, last) : place;
 }

@@ -27,9 +27,12 @@ bool python_is_foreign(const json_t *thread, const char *version);
 /* The name that a thread has in Python, else that which the system knows. NULL: none. */
 const char *python_thread_label(const json_t *thread);
 
-/* The innermost frame, "app.py:12 in main"; where that is in the standard library also who called
-   it: "queue.py:171 in Queue.get, called from app.py:12 in main". NULL where there is none. Not
-   escaped; the caller frees it. */
+/* Whether it is multiprocessing's forkserver that forks there. */
+bool python_is_forkserver(const json_t *python);
+
+/* The innermost frame, "app.py:12 in main"; where that is in the standard library or a package also
+   who called it: "queue.py:171 in Queue.get, called from app.py:12 in main"; if nobody's else did,
+   the outermost one. NULL where there is none. Not escaped; the caller frees it. */
 char *python_place(const json_t *python);
 
 #endif

@@ -214,6 +214,24 @@ put_thread_ids(FILE *out, const json_t *threads)
     put_name(out, json_array_get(threads, 0));
 }
 
+void
+render_creator(FILE *out, const json_t *thread)
+{
+  json_t *created_by = get_array(thread, "created_by");
+  long long creator = get_integer(thread, "creator_tid");
+  if (!json_array_size(created_by))
+    return;
+  fputs("    created", out);
+  if (creator)
+    fprintf(out, " by thread %lld", creator);
+  if (stack_is_interpreter(created_by)) {
+    fputs(" in Python\n", out);
+    return;
+  }
+  fputs(" at:\n", out);
+  stack_print(out, created_by, 6);
+}
+
 static void
 put_threads(FILE *out, const json_t *threads, const char *version)
 {
@@ -227,7 +245,7 @@ put_threads(FILE *out, const json_t *threads, const char *version)
     fputc(')', out);
   }
   if (python_is_foreign(first, version))
-    fputs(", not a Python thread", out);
+    fputs(json_array_size(threads) > 1 ? ", not Python threads" : ", not a Python thread", out);
   if (state && *state && all_equal(threads, "state")) {
     fputs(", ", out);
     put_escaped(out, state_name(state));
@@ -237,19 +255,11 @@ put_threads(FILE *out, const json_t *threads, const char *version)
     put_escaped(out, exactness(exact));
   }
   fputs(":\n", out);
-  json_t *created_by = get_array(first, "created_by");
   if (get_array(first, "stack"))
     stack_print_thread(out, first, "stack", 4);
   else
     fputs("    (no stack)\n", out);
-  if (!json_array_size(created_by))
-    return;
-  long long creator = get_integer(first, "creator_tid");
-  if (creator)
-    fprintf(out, "    created by thread %lld at:\n", creator);
-  else
-    fputs("    created at:\n", out);
-  stack_print(out, created_by, 6);
+  render_creator(out, first);
 }
 
 void
@@ -309,10 +319,15 @@ render_test(FILE *out, const json_t *event)
 }
 
 void
-render_advice(FILE *out, const char *exe)
+render_advice(FILE *out, const char *exe, const json_t *python)
 {
   const char *name = base_name(exe);
-  if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
+  if (python_is_forkserver(python))
+    fputs("  What to do: this is the forkserver; a module that it preloads "
+          "(set_forkserver_preload, or "
+          "the main one)\n    has started the threads. Start them in the workers.\n",
+          out);
+  else if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
     fputs("  What to do: fork before the threads start, or use spawn or forkserver "
           "(multiprocessing.set_start_method),\n"
           "    or exec at once in the child (subprocess).\n",
@@ -394,7 +409,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   if (style->verbose)
     render_strings(out, "Registered fork handlers", get_array(event, "atfork"));
   if (fork->outcome == OUTCOME_HAZARD)
-    render_advice(out, get_string(fork->event, "exe"));
+    render_advice(out, get_string(fork->event, "exe"), get_array(event, "python"));
   put_summary_line(out, style, fork);
   fputs(rule, out);
 }

@@ -138,10 +138,7 @@ put_owner(FILE *out, const struct fork_record *fork)
           earlier ? "the first fork from this place" : "the fork");
   free(name);
   stack_print_thread(out, owner, "stack", 4);
-  if (json_array_size(get_array(owner, "created_by"))) {
-    fprintf(out, "    created by thread %lld at:\n", get_integer(owner, "creator_tid"));
-    stack_print(out, get_array(owner, "created_by"), 6);
-  }
+  render_creator(out, owner);
 }
 
 static void
@@ -192,7 +189,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
     render_other_threads(out, get_array(finding, "others") ? finding : site);
   render_strings(out, "Note", get_array(finding, "notes"));
   put_proof(out, finding);
-  render_advice(out, get_string(fork->event, "exe"));
+  render_advice(out, get_string(fork->event, "exe"), get_array(site, "python"));
   fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",
           style->color ? "\033[1m" : "", proven ? "deadlock" : "suspect", safe_waits, safe_forked,
           stuck(fork), get_integer(fork->event, "pid"), style->color ? "\033[0m" : "");
@@ -284,7 +281,7 @@ render_finding_again(const struct style *style, const struct fork_record *fork, 
   char *safe_place = escaped(place);
   fprintf(style->out, "forkhound: %s: child %lld of %lld too, at %s, as child %lld above\n",
           proven ? "DEADLOCK" : "SUSPECT", stuck(fork), get_integer(fork->event, "pid"), safe_place,
-          fork->site->finding_child);
+          get_integer(fork->site->findings, place));
   free(safe_place);
   fflush(style->out);
 }
@@ -317,7 +314,7 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   }
   render_strings(out, "Note", get_array(event, "notes"));
   put_proof(out, event);
-  render_advice(out, get_string(event, "exe"));
+  render_advice(out, get_string(event, "exe"), NULL);
   fprintf(out, "SUMMARY: forkhound: %s at %s: process %lld\n==================\n",
           proven ? "deadlock" : "suspect", safe_place, pid);
   free(exe);

@@ -12,8 +12,11 @@ char *render_histogram(const json_t *event);
 void render_other_threads(FILE *out, const json_t *event);
 /* A line for each, "  LABEL: STRING". */
 void render_strings(FILE *out, const char *label, const json_t *strings);
+/* Who created the thread, and where, if that is known. */
+void render_creator(FILE *out, const json_t *thread);
 /* The test that pytest was running at the fork, if one was. */
 void render_test(FILE *out, const json_t *event);
-void render_advice(FILE *out, const char *exe);
+/* `python`: the frames of the thread that forked, or NULL. */
+void render_advice(FILE *out, const char *exe, const json_t *python);
 
 #endif

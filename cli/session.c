@@ -144,15 +144,15 @@ report_finding(struct session *session, json_t *event)
     return;
   char *place = stack_place_of_thread(event);
   struct site *site = fork->site;
-  if (site->finding_place && !strcmp(site->finding_place, place)) {
+  if (!site->findings)
+    site->findings = json_object();
+  if (json_object_get(site->findings, place)) {
     render_finding_again(&session->style, fork, place);
-    free(place);
-    return;
+  } else {
+    json_object_set_new(site->findings, place, json_integer(get_integer(event, "pid")));
+    render_finding(&session->style, fork);
   }
-  free(site->finding_place);
-  site->finding_place = place;
-  site->finding_child = get_integer(event, "pid");
-  render_finding(&session->style, fork);
+  free(place);
 }
 
 static void

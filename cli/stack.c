@@ -16,12 +16,14 @@ is_ours(const json_t *frame)
   return !strncmp(base_name(get_string(frame, "module")), "libforkhound.", 13);
 }
 
+/* Of C or C++: what everybody waits in. */
 static bool
-is_libc(const json_t *frame)
+is_c_library(const json_t *frame)
 {
   const char *name = base_name(get_string(frame, "module"));
   return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-2", 6) ||
-         !strncmp(name, "libpthread", 10) || !strncmp(name, "ld-linux", 8);
+         !strncmp(name, "libpthread", 10) || !strncmp(name, "libstdc++.so", 12) ||
+         !strncmp(name, "ld-linux", 8);
 }
 
 const char *
@@ -84,6 +86,7 @@ put_column(FILE *out, const char *text, size_t columns)
 
 struct line {
   char *function, *location, *module;
+  bool evaluates; /* Python frames */
 };
 
 static char *
@@ -100,15 +103,16 @@ enum { PYTHON_INDENT = 4 }; /* below the function, after its number */
 static void
 print(FILE *out, const json_t *stack, const json_t *python, int indent)
 {
-  size_t count = json_array_size(stack), used = 0, skip = 0, shown = 0;
-  while (skip < count && is_ours(json_array_get(stack, skip)))
-    skip++;
+  size_t count = json_array_size(stack), used = 0, shown = 0;
   struct line *lines = xrealloc(NULL, (count + 1) * sizeof *lines);
   size_t function_width = 0, location_width = 0;
-  for (size_t i = skip; i < count; i++) {
+  for (size_t i = 0; i < count; i++) {
     const json_t *frame = json_array_get(stack, i);
+    if (is_ours(frame)) /* also below libc's syscall(), which is interposed */
+      continue;
     const char *function = get_string(frame, "function");
     struct line *line = &lines[used++];
+    line->evaluates = python_evaluates(frame);
     line->function = escaped(function ? function : "??");
     line->location = escaped_and_free(location(frame));
     line->module = escaped_and_free(in_module(frame));
@@ -127,7 +131,7 @@ print(FILE *out, const json_t *stack, const json_t *python, int indent)
     free(lines[i].function);
     free(lines[i].location);
     free(lines[i].module);
-    if (python && python_evaluates(json_array_get(stack, skip + i)))
+    if (python && lines[i].evaluates)
       shown = python_print_group(out, python, shown, indent + PYTHON_INDENT);
   }
   if (!used)
@@ -166,7 +170,7 @@ stack_print_thread(FILE *out, const json_t *thread, const char *key, int indent)
     fprintf(out, "%*s...\n", indent + PYTHON_INDENT, "");
 }
 
-/* The innermost frame that is neither libc's nor ours; failing that, that is not ours. NULL: none.
+/* The innermost frame that is neither of a C library nor ours; failing that, one not ours; or NULL.
  */
 static const json_t *
 place_frame(const json_t *stack)
@@ -177,7 +181,7 @@ place_frame(const json_t *stack)
   {
     if (!first && !is_ours(frame))
       first = frame;
-    if (!is_ours(frame) && !is_libc(frame))
+    if (!is_ours(frame) && !is_c_library(frame))
       return frame;
   }
   return first;
@@ -209,6 +213,21 @@ is_interpreter(const json_t *frame)
   return !strncmp(name, "libpython", 9) || !strncmp(name, "python", 6);
 }
 
+bool
+stack_is_interpreter(const json_t *stack)
+{
+  size_t i, interpreters = 0;
+  json_t *frame;
+  json_array_foreach((json_t *)stack, i, frame)
+  {
+    if (is_interpreter(frame))
+      interpreters++;
+    else if (!is_c_library(frame) && !is_ours(frame))
+      return false;
+  }
+  return interpreters > 0;
+}
+
 char *
 stack_place_of_thread(const json_t *thread)
 {
@@ -217,7 +236,7 @@ stack_place_of_thread(const json_t *thread)
   if (!python)
     return stack_place(stack);
   const json_t *frame = place_frame(stack);
-  if (!frame || is_interpreter(frame) || is_libc(frame))
+  if (!frame || is_interpreter(frame) || is_c_library(frame))
     return python;
   char *native = stack_place(stack), *both = xasprintf("%s, called from %s", native, python);
   free(native);

@@ -165,29 +165,23 @@ add_threads(struct text *t, const struct story *story)
   }
 }
 
-static void
-add_place(struct text *t, const char *before, const struct python_frame *frame)
-{
-  const char *shorter = python_library_file(frame->file);
-
-  text_add_string(t, before);
-  text_add_escaped(t, shorter ? shorter : frame->file);
-  text_add(t, ":%d in ", frame->line);
-  text_add_escaped(t, frame->function);
-}
-
-// Where in Python, and if that is in its library, who called it.
+// Where in Python, and if that is in its library or a package, who called it.
 static void
 add_python_place(struct text *t, const struct story_python *python)
 {
-  if (python->count < 1)
-    return;
-  add_place(t, ", at ", &python->frames[0]);
-  for (int i = 0; i < python->count && python_library_file(python->frames[0].file); i++) {
-    if (python_library_file(python->frames[i].file))
+  enum python_owner owner = PYTHON_LIBRARY;
+
+  for (int i = 0; i < python->count; i++) {
+    const struct python_frame *frame = &python->frames[i];
+    const char *shorter;
+    enum python_owner its = python_file_owner(frame->file, &shorter);
+    if (i > 0 && its >= owner)
       continue;
-    add_place(t, ", called from ", &python->frames[i]);
-    break;
+    owner = its;
+    text_add_string(t, i == 0 ? ", at " : ", called from ");
+    text_add_escaped(t, shorter);
+    text_add(t, ":%d in ", frame->line);
+    text_add_escaped(t, frame->function);
   }
 }
 
