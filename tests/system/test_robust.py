@@ -351,7 +351,9 @@ def test_interactive_python():
             terminal.type("this\n")
             terminal.expect(r"\n'this'\n>>> ")
             # Its output tells that it runs: at a prompt ^C may come just before the read.
-            terminal.type("for _ in iter(int, 1): sys.stdout.write('run' + 'ning\\n')\n\n")
+            terminal.type("import time\n")
+            terminal.expect(r">>> ")
+            terminal.type("for _ in range(9): print('run' + 'ning'); time.sleep(60)\n\n")
             terminal.expect(r"running\n")
             terminal.type("\x03")
             terminal.expect(r"KeyboardInterrupt\n>>> ")
