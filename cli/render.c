@@ -431,6 +431,25 @@ render_fork(const struct style *style, const struct fork_record *fork)
 }
 
 void
+render_fork_again(const struct style *style, const struct fork_record *fork, const char *place,
+                  long long child)
+{
+  const json_t *event = site_event(fork);
+  char *groups = render_histogram(event), *safe_groups = escaped(groups);
+  char *safe_place = escaped(place), *test = escaped(get_string(event, "test"));
+  fprintf(style->out,
+          "forkhound: HAZARD: child %lld of %lld too, forked at %s as child %lld above, but called "
+          "from elsewhere%s%s (%s; -v has the stacks)\n",
+          fork->child, get_integer(fork->event, "pid"), safe_place, child,
+          *test ? ", in test " : "", test, safe_groups);
+  free(groups);
+  free(safe_groups);
+  free(safe_place);
+  free(test);
+  fflush(style->out);
+}
+
+void
 render_summary(const struct style *style, const struct model *model)
 {
   struct tally tally = model_tally(model);

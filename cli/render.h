@@ -14,6 +14,9 @@ struct style {
 /* The report of a fork whose outcome is decided, as one write. Its site's event must be symbolized.
  */
 void render_fork(const struct style *style, const struct fork_record *fork);
+/* A hazard at the place where a child reported before was forked, called from elsewhere: a line. */
+void render_fork_again(const struct style *style, const struct fork_record *fork, const char *place,
+                       long long child);
 /* The place of the fork: "src/app.c:33 in main", not escaped. The caller frees it. */
 char *render_place(const struct fork_record *fork);
 /* Its finding: a child that is stuck. Finding and events must be symbolized. */

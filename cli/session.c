@@ -83,6 +83,23 @@ write_log(struct session *session, const json_t *event)
   free(text);
 }
 
+/* A place that forks may be called from many: those after the first get a line. */
+static void
+render(struct session *session, struct fork_record *fork, bool hazard)
+{
+  char *place = render_place(fork);
+  if (!session->hazards)
+    session->hazards = json_object();
+  long long child = hazard ? get_integer(session->hazards, place) : 0;
+  if (child && !session->options->verbose)
+    render_fork_again(&session->style, fork, place, child);
+  else
+    render_fork(&session->style, fork);
+  if (hazard && !child)
+    json_object_set_new(session->hazards, place, json_integer(fork->child));
+  free(place);
+}
+
 static void
 report(struct session *session, struct fork_record *fork)
 {
@@ -107,7 +124,7 @@ report(struct session *session, struct fork_record *fork)
   if (text || session->json)
     symbolize_event(site->event ? site->event : fork->event);
   if (text)
-    render_fork(&session->style, fork);
+    render(session, fork, hazard);
 }
 
 /* A fork that does not return has no event. */
@@ -248,5 +265,6 @@ session_close(struct session *session, bool always, int exit_status)
   if (session->log >= 0)
     close(session->log);
   suppressions_free(&session->suppressions);
+  json_decref(session->hazards);
   model_free(&session->model);
 }
