@@ -64,7 +64,7 @@ put_threads(FILE *out, json_t *done, const json_t *event, const char *place)
 static void
 put_hazard(FILE *out, json_t *done, const struct site *site)
 {
-  json_t *event = site->event ? site->event : site->hazard->event;
+  json_t *event = fork_stacks(site->hazard);
   symbolize_event(event);
   const json_t *frame = json_array_get(json_object_get(event, "python"), 0);
   if (!frame)

@@ -6,6 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+json_t *
+fork_stacks(const struct fork_record *fork)
+{
+  if (get_array(fork->event, "site"))
+    return fork->event;
+  if (fork->first && fork->first->event)
+    return fork->first->event;
+  return fork->site && fork->site->event ? fork->site->event : fork->event;
+}
+
 void
 model_init(struct model *model)
 {
@@ -310,6 +320,7 @@ add_fork(struct model *model, json_t *event)
   fork->time_ns = get_integer(event, "time_ns");
   add_arrival(model, fork, fork->child);
   const char *same_as = get_string(event, "same_as");
+  fork->first = same_as ? fork_of(model, same_as) : fork;
   fork->site = same_as ? site_of(model, same_as) : first_of_site(model, event, id);
   fork->site->forks++;
   if (!same_as && !fork->site->event)

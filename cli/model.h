@@ -23,6 +23,7 @@ struct fork_record {
   json_t *event; /* NULL until it is read: the child's events may come first */
   json_t *early; /* those that did */
   struct site *site;
+  struct fork_record *first; /* of the same place in the same process; it may not be read yet */
   long long child, time_ns;
   enum outcome outcome;
   long long exec_after_us, exit_after_us; /* -1: has not happened, or not known when */
@@ -62,6 +63,10 @@ struct model {
   size_t events;
   long long last_ns; /* the latest time_ns */
 };
+
+/* The event that has the threads and stacks of this fork or, where it has none, those of the first
+   fork from there: in the same process if that is known. Borrowed. */
+json_t *fork_stacks(const struct fork_record *fork);
 
 void model_init(struct model *model);
 void model_free(struct model *model);

@@ -8,16 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const json_t *
-site_event(const struct fork_record *fork)
-{
-  return fork->site->event ? fork->site->event : fork->event;
-}
-
 char *
 render_place(const struct fork_record *fork)
 {
-  const json_t *event = site_event(fork);
+  const json_t *event = fork_stacks(fork);
   char *python = python_place(get_array(event, "python"));
   return python ? python : stack_place(get_array(event, "site"));
 }
@@ -363,7 +357,7 @@ put_header(FILE *out, const struct style *style, const struct fork_record *fork)
 static void
 put_summary_line(FILE *out, const struct style *style, const struct fork_record *fork)
 {
-  char *place = render_place(fork), *groups = render_histogram(site_event(fork));
+  char *place = render_place(fork), *groups = render_histogram(fork_stacks(fork));
   char *safe_place = escaped(place), *safe_groups = escaped(groups);
   bool hazard = fork->outcome == OUTCOME_HAZARD;
   fprintf(out,
@@ -383,7 +377,7 @@ static void
 put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
 {
   static const char rule[] = "==================\n";
-  const json_t *event = site_event(fork);
+  const json_t *event = fork_stacks(fork);
   fputs(rule, out);
   put_header(out, style, fork);
   render_test(out, fork->event);
@@ -434,7 +428,7 @@ void
 render_fork_again(const struct style *style, const struct fork_record *fork, const char *place,
                   long long child)
 {
-  const json_t *event = site_event(fork);
+  const json_t *event = fork_stacks(fork);
   char *groups = render_histogram(event), *safe_groups = escaped(groups);
   char *safe_place = escaped(place), *test = escaped(get_string(event, "test"));
   fprintf(style->out,

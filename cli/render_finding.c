@@ -18,7 +18,7 @@ owner_thread(const struct fork_record *fork, long long tid, bool *earlier)
   if (!owner)
     owner = find_thread(get_array(fork->event, "others"), tid);
   *earlier = !owner;
-  return owner ? owner : find_thread(get_array(fork->site->event, "others"), tid);
+  return owner ? owner : find_thread(get_array(fork_stacks(fork), "others"), tid);
 }
 
 /* The child itself, or a child of its. */
@@ -160,7 +160,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
 {
   static const char rule[] = "==================\n";
   const json_t *finding = fork->finding;
-  const json_t *site = fork->site->event ? fork->site->event : fork->event;
+  const json_t *site = fork_stacks(fork);
   bool proven = !strcmp(get_string(finding, "event"), "deadlock");
   char *lock = lock_name(json_object_get(finding, "lock")), *safe_lock = escaped(lock);
   char *waits = stack_place_of_thread(finding), *forked = render_place(fork);

@@ -15,8 +15,7 @@ finding(const struct site *site)
       json_object_get(fork->event, "pid"), "tid", json_object_get(fork->event, "tid"), "thread",
       json_object_get(fork->event, "thread"), "exe", json_object_get(fork->event, "exe"), "child",
       (json_int_t)fork->child, "threads", json_object_get(fork->event, "threads"), "forks",
-      (json_int_t)site->forks, "hazards", (json_int_t)site->hazards, "event",
-      site->event ? site->event : fork->event);
+      (json_int_t)site->forks, "hazards", (json_int_t)site->hazards, "event", fork_stacks(fork));
   free(place);
   if (result && fork->exec_path) {
     json_object_set_new(result, "exec_path", json_string(fork->exec_path));

@@ -106,9 +106,8 @@ report(struct session *session, struct fork_record *fork)
   struct site *site = fork->site;
   bool hazard = fork->outcome == OUTCOME_HAZARD;
   if (hazard) {
-    symbolize_event(site->event ? site->event : fork->event);
-    fork->suppressed =
-        suppressed(&session->suppressions, "hazard", site->event ? site->event : fork->event);
+    symbolize_event(fork_stacks(fork));
+    fork->suppressed = suppressed(&session->suppressions, "hazard", fork_stacks(fork));
     if (fork->suppressed) {
       if (site->hazard == fork)
         site->hazard = NULL; /* the next one that is not is the first */
@@ -122,7 +121,7 @@ report(struct session *session, struct fork_record *fork)
     site->exec_reported = true;
   bool text = session->style.out && !session->options->quiet;
   if (text || session->json)
-    symbolize_event(site->event ? site->event : fork->event);
+    symbolize_event(fork_stacks(fork));
   if (text)
     render(session, fork, hazard);
 }
@@ -151,12 +150,11 @@ report_finding(struct session *session, json_t *event)
   const char *type = get_string(event, "event");
   symbolize_event(event);
   symbolize_event(fork->event);
-  if (fork->site->event)
-    symbolize_event(fork->site->event);
+  symbolize_event(fork_stacks(fork));
   fork->finding_suppressed =
       suppressed_stack(&session->suppressions, type, get_array(event, "stack")) ||
       suppressed_stack(&session->suppressions, type, get_array(event, "python")) ||
-      suppressed(&session->suppressions, type, fork->site->event ? fork->site->event : fork->event);
+      suppressed(&session->suppressions, type, fork_stacks(fork));
   if (fork->finding_suppressed || !session->style.out || session->options->quiet)
     return;
   char *place = stack_place_of_thread(event);

@@ -113,7 +113,7 @@ accused(const struct watched *watched)
   return (struct suspect){.pid = watched->pid,
                           .exe = get_string(fork->event, "exe"),
                           .fork_event = fork->event,
-                          .site_event = fork->site ? fork->site->event : NULL};
+                          .site_event = fork_stacks(fork)};
 }
 
 /* What was read may be of another process with the same pid. */

@@ -200,8 +200,11 @@ instant_child(void)
   int saved = errno;
 
   // A process that had one thread has nothing to mend, and each write costs the child a page.
-  if (!call.counted && thread_live() == 0 && !process.fork_id[0])
+  if (!call.counted && thread_live() == 0 && !process.fork_id[0]) {
+    call.entry = NULL;  // its next fork is one of its own
+    call.threads_at_entry = 0;
     return;
+  }
   descriptor_close_inherited();
   spinlock_renew(&capturing);
   tell_child();

@@ -29,3 +29,13 @@ def test_over_budget():
     assert {e["capture"] for e in run.named("fork")[1:]} == {"none"}
     assert "owner" not in finding, finding
     assert "at the first fork from this place it was at" in run.err, run.err
+
+
+def test_threads_are_those_of_the_process():
+    """Two processes fork at one place: what is told of the second are its own threads."""
+    run = driven([build_program("two_processes")])
+    assert run.status == 66 and "2 multithreaded forks from 1 site:" in run.err, run.err
+    (finding,) = run.named("deadlock")
+    assert finding["owner"]["thread"] == "owner", finding["owner"]
+    report = run.err[run.err.index("forkhound: DEADLOCK"):]
+    assert '"owner" held the lock; at the fork it was at' in report and '"other"' not in report, report

@@ -15,9 +15,9 @@ Test(python_file, whose_and_what_is_shown)
       {"/v/lib/python3.12/site-packages/a/b.py", PYTHON_PACKAGE, "a/b.py"},
       {"/usr/local/lib/python3.11/dist-packages/a.py", PYTHON_PACKAGE, "a.py"},
       {"/usr/lib/python3/dist-packages/a.py", PYTHON_PACKAGE, "a.py"},
-      {"/home/u/lib/python3.py", PYTHON_OWN, "/home/u/lib/python3.py"},
-      {"/home/u/lib/python3.tests/a.py", PYTHON_OWN, "/home/u/lib/python3.tests/a.py"},
-      {"/home/u/my-packages/a.py", PYTHON_OWN, "/home/u/my-packages/a.py"},
+      {"/srv/lib/python3.py", PYTHON_OWN, "/srv/lib/python3.py"},
+      {"/srv/lib/python3.tests/a.py", PYTHON_OWN, "/srv/lib/python3.tests/a.py"},
+      {"/srv/my-packages/a.py", PYTHON_OWN, "/srv/my-packages/a.py"},
       {"<string>", PYTHON_OWN, "<string>"},
       {"", PYTHON_OWN, ""},
   };
