@@ -12,6 +12,7 @@ struct call {
   int threads_at_entry, threads;
   bool counted;  // the prepare handler saw several threads
   bool telling;  // a signal handler that forks now interrupts our report: hands off
+  uint64_t forked_at;  // CLOCK_MONOTONIC, ns
   struct registers registers;
   struct site *site;
   struct snapshot *snapshot;

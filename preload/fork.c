@@ -28,7 +28,8 @@ fork_start(void)
   static _Atomic bool started;
 
   // No pthread_once(): ThreadSanitizer, which intercepts it, registers handlers before it is ready.
-  if (!atomic_exchange(&started, true))
+  // Read first: a write would cost each fork a page.
+  if (!started && !atomic_exchange(&started, true))
     pthread_atfork(instant_prepare, NULL, instant_child);
 }
 

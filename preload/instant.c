@@ -172,6 +172,7 @@ instant_prepare(void)
     capture();
   if (call.threads == 1)
     call_forget_capture();
+  call.forked_at = now_ns(CLOCK_MONOTONIC);
   errno = saved;
 }
 
@@ -214,7 +215,7 @@ instant_child(void)
     unsafe_calls_watch();
     process.exec_error = 0;
     process.exec_told = false;
-    process.forked_at = now_ns(CLOCK_MONOTONIC);
+    process.forked_at = call.forked_at;
     process.outcome = call.outcome;
     if (call.snapshot && call.outcome) {
       // Our end must not reach the parent while it is traced: SIGCHLD would wake another thread.

@@ -26,19 +26,17 @@ enum {
 };
 
 static struct spinlock unwinding;
-static _Atomic unsigned hazards_told;  // as text, by this process
+static _Atomic pid_t told;  // the process that told of a hazard as text: no page to write in a child
 
 bool
 tell_any(void)
 {
-  return hazards_told > 0;
+  return told == getpid();
 }
 
 void
 tell_child(void)
 {
-  if (hazards_told)
-    hazards_told = 0;
   // libunwind's own locks may be held for ever here: then this process unwinds no more.
   spinlock_poison(&unwinding);
 }
@@ -108,7 +106,7 @@ emit(struct telling *telling)
     t->length = 0;
     report_fork(t, &telling->story, output_wants_color());
     output_stderr(t);
-    hazards_told++;
+    told = getpid();
   }
 }
 
