@@ -83,6 +83,39 @@ write_log(struct session *session, const json_t *event)
   free(text);
 }
 
+/* The child reported for this place before, with threads made by the same modules; 0: none. */
+static long long
+reported_before(struct session *session, const struct fork_record *fork, const char *place)
+{
+  json_t *children = json_object_get(session->hazards, place), *group;
+  size_t i;
+  json_array_foreach(get_array(fork_stacks(fork), "groups"), i, group)
+  {
+    const char *module = get_string(group, "module");
+    if (module && !json_object_get(children, module))
+      return 0;
+  }
+  return get_integer(children, "");
+}
+
+static void
+remember(struct session *session, const struct fork_record *fork, const char *place)
+{
+  json_t *children = json_object_get(session->hazards, place), *group;
+  size_t i;
+  if (!children) {
+    children = json_object();
+    json_object_set_new(session->hazards, place, children);
+  }
+  json_object_set_new(children, "", json_integer(fork->child));
+  json_array_foreach(get_array(fork_stacks(fork), "groups"), i, group)
+  {
+    const char *module = get_string(group, "module");
+    if (module)
+      json_object_set_new(children, module, json_true());
+  }
+}
+
 /* A place that forks may be called from many: those after the first get a line. */
 static void
 render(struct session *session, struct fork_record *fork, bool hazard)
@@ -90,13 +123,13 @@ render(struct session *session, struct fork_record *fork, bool hazard)
   char *place = render_place(fork);
   if (!session->hazards)
     session->hazards = json_object();
-  long long child = hazard ? get_integer(session->hazards, place) : 0;
+  long long child = hazard ? reported_before(session, fork, place) : 0;
   if (child && !session->options->verbose)
     render_fork_again(&session->style, fork, place, child);
   else
     render_fork(&session->style, fork);
   if (hazard && !child)
-    json_object_set_new(session->hazards, place, json_integer(fork->child));
+    remember(session, fork, place);
   free(place);
 }
 

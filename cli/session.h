@@ -16,7 +16,8 @@ struct session {
   struct style style; /* .out is NULL: no text report */
   FILE *json;         /* NULL: none */
   struct suppressions suppressions;
-  json_t *hazards; /* reported: the place that forks, to the child; NULL: none */
+  json_t
+      *hazards; /* reported: the place that forks, to its modules with threads, and "": the child */
   size_t bad_line; /* number of the first line that was no whole event; 0: none */
 };
 

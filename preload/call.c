@@ -13,7 +13,8 @@ call_number(void)
 {
   static _Atomic unsigned sequence;
 
-  snprintf(call.id, sizeof call.id, "%d.%u", (int)getpid(), ++sequence);
+  call.sequence = ++sequence;
+  snprintf(call.id, sizeof call.id, "%d.%u", (int)getpid(), call.sequence);
 }
 
 void

@@ -10,8 +10,9 @@
 struct call {
   const char *entry;  // NULL outside a wrapper
   int threads_at_entry, threads;
-  bool counted;  // the prepare handler saw several threads
-  bool telling;  // a signal handler that forks now interrupts our report: hands off
+  uint64_t kinds;      // thread_kinds() at the fork instant
+  bool counted;        // the prepare handler saw several threads
+  bool telling;        // a signal handler that forks now interrupts our report: hands off
   uint64_t forked_at;  // CLOCK_MONOTONIC, ns
   struct registers registers;
   struct site *site;
@@ -22,7 +23,8 @@ struct call {
   size_t own_stack_length;
   struct gone *at_entry;
   int at_entry_count;
-  char id[32];
+  char id[32];  // "PID.SEQUENCE"
+  unsigned sequence;
 };
 
 extern __thread struct call call;

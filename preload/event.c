@@ -158,7 +158,7 @@ event_fork(struct text *t, const struct story *story)
     text_add_string(t, ",\"test\":");
     text_add_json(t, story->test);
   }
-  if (story->same_as)
+  if (story->same_as[0])
     text_add(t, ",\"same_as\":\"%s\"", story->same_as);
   if (story->capture_ns)
     text_add(t, ",\"capture_us\":%" PRIu64 ",\"stopped_us\":%" PRIu64, story->capture_ns / 1000,
@@ -169,7 +169,7 @@ event_fork(struct text *t, const struct story *story)
   }
   if (story->evidence)
     text_add(t, ",\"evidence\":\"0x%" PRIx64 "\"", story->evidence);
-  if (!story->same_as) {
+  if (!story->same_as[0]) {
     add_stack(t, "site", story, &story->site);
     if (story->interpreter)
       add_interpreter(t, story);

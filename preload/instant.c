@@ -11,6 +11,7 @@
 #include "task.h"
 #include "tell.h"
 #include "thread.h"
+#include "thread_kinds.h"
 #include "unsafe_calls.h"
 
 #include <errno.h>
@@ -144,6 +145,13 @@ capture(void)
   call.outcome = shared == MAP_FAILED ? NULL : shared;
 }
 
+// Threads that pthread_create() did not make: jemalloc's, or those of a process we came late to.
+static uint64_t
+kinds_of(int threads)
+{
+  return threads > thread_live() + 1 ? thread_kinds() | THREAD_KIND_REST : thread_kinds();
+}
+
 void
 instant_prepare(void)
 {
@@ -163,7 +171,8 @@ instant_prepare(void)
     return;
   }
   call_number();
-  call.site = site_match(call.registers.at[REG_SP]);
+  call.kinds = kinds_of(call.threads);
+  call.site = site_match(call.registers.at[REG_SP], call.kinds);
   if (!call.site)
     copy_own_stack();
   if (call.site || site_full())

@@ -2,10 +2,12 @@
 
 #include "memory.h"
 #include "python_story.h"
+#include "story.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct site sites[SITES];
 static _Atomic int site_count;
@@ -41,7 +43,7 @@ matches(const struct site *s, uint64_t sp, struct window *w)
 }
 
 struct site *
-site_match(uint64_t sp)
+site_match(uint64_t sp, uint64_t kinds)
 {
   int n = atomic_load_explicit(&site_count, memory_order_acquire);
   struct window window = {.length = 0};
@@ -49,34 +51,53 @@ site_match(uint64_t sp)
   bool asked = false;
 
   for (int i = 0; i < n; i++) {
-    if (!matches(&sites[i], sp, &window))
+    struct site *site = sites[i].same_as ? sites[i].same_as : &sites[i];
+    if ((kinds & ~site->kinds) != 0 || !matches(&sites[i], sp, &window))
       continue;
     if (!asked)
       python = python_story_place();
     asked = true;
     if (sites[i].python == python)
-      return sites[i].same_as ? sites[i].same_as : &sites[i];
+      return site;
   }
   return NULL;
 }
 
+static bool
+has_frames(const struct site *s, const struct frame *frames, int count)
+{
+  int k = 1;
+
+  while (k < count && s->frames == count && s->pcs[k] == frames[k].pc)
+    k++;
+  return k >= count && s->frames == count;
+}
+
+static bool
+has_offsets(const struct site *s, uint64_t sp, const struct frame *frames)
+{
+  for (int i = 0; i < s->frames; i++) {
+    if (s->offsets[i] != frames[i].slot - sp)
+      return false;
+  }
+  return true;
+}
+
 struct site *
-site_add(uint64_t sp, const struct frame *frames, int count, uint64_t python, const char *first,
-         bool *known)
+site_add(uint64_t sp, const struct frame *frames, int count, uint64_t python)
 {
   int n = atomic_load_explicit(&site_count, memory_order_acquire);
   struct site *same = NULL;
 
   if (count > SITE_FRAMES)
     count = SITE_FRAMES;
-  for (int i = 0; i < n && !same; i++) {
-    int k = 1;
-    while (k < count && sites[i].frames == count && sites[i].pcs[k] == frames[k].pc)
-      k++;
-    if (k >= count && sites[i].frames == count && sites[i].python == python)
-      same = sites[i].same_as ? sites[i].same_as : &sites[i];
+  for (int i = 0; i < n; i++) {
+    if (sites[i].python != python || !has_frames(&sites[i], frames, count))
+      continue;
+    same = sites[i].same_as ? sites[i].same_as : &sites[i];
+    if (has_offsets(&sites[i], sp, frames))
+      return same;
   }
-  *known = same != NULL;
   if (count < 2 || n == SITES)
     return same;
   struct site *s = &sites[n];
@@ -87,9 +108,53 @@ site_add(uint64_t sp, const struct frame *frames, int count, uint64_t python, co
     s->pcs[i] = frames[i].pc;
     s->offsets[i] = frames[i].slot - sp;
   }
-  snprintf(s->first, sizeof s->first, "%s", first);
   atomic_store_explicit(&site_count, n + 1, memory_order_release);
   return same ? same : s;
+}
+
+static uint32_t
+hash(const char *name)
+{
+  uint32_t h = 2166136261u;  // FNV-1a
+
+  for (; *name; name++)
+    h = (h ^ (unsigned char)*name) * 16777619u;
+  return h;
+}
+
+// False where it is known, or there is no room.
+static bool
+add_group(struct site *site, uint32_t group)
+{
+  for (int i = 0; i < site->group_count; i++) {
+    if (site->groups[i] == group)
+      return false;
+  }
+  if (site->group_count == SITE_GROUPS)
+    return false;
+  site->groups[site->group_count++] = group;
+  return true;
+}
+
+bool
+site_report(struct site *site, const struct story *story, uint64_t kinds, unsigned sequence)
+{
+  bool news = site->reported == 0;
+
+  for (int i = 0; i < story->group_count; i++)
+    news = add_group(site, hash(story->groups[i].module)) || news;
+  if (news)
+    site->reported = (uint64_t)getpid() << 32 | sequence;
+  atomic_fetch_or(&site->kinds, kinds);
+  return news;
+}
+
+void
+site_reported(const struct site *site, char id[32])
+{
+  uint64_t reported = site->reported;
+
+  snprintf(id, 32, "%u.%u", (unsigned)(reported >> 32), (unsigned)reported);
 }
 
 bool

@@ -58,7 +58,7 @@ struct story {
   const char *entry;  // the symbol called, or NULL
   int threads, threads_at_entry;
   unsigned seen;        // how often this site has forked
-  const char *same_as;  // id of the reported fork of this site, or NULL for the first
+  char same_as[32];     // id of the reported fork of this site; "" for that one
   const char *capture;  // "ptrace", "proc" or "none"
   const char *why;      // why not ptrace, or NULL
   uint64_t capture_ns, stopped_ns;

@@ -26,7 +26,8 @@ enum {
 };
 
 static struct spinlock unwinding;
-static _Atomic pid_t told;  // the process that told of a hazard as text: no page to write in a child
+static _Atomic pid_t
+    told;  // the process that told of a hazard as text: no page to write in a child
 
 bool
 tell_any(void)
@@ -99,7 +100,7 @@ emit(struct telling *telling)
       event_fork(t, &telling->story);
     }
     // Where the driver cannot be reached (chroot, no rights, no descriptors), stderr may still do.
-    if (!output_event(t) && !telling->story.same_as)
+    if (!output_event(t) && !telling->story.same_as[0])
       telling->wants_text = true;
   }
   if (telling->wants_text) {
@@ -116,17 +117,18 @@ tell_first(struct telling *telling)
   struct story *story = &telling->story;
   struct stack_copy own = {&call.registers, call.own_stack, call.registers.at[REG_SP],
                            call.own_stack_length};
-  bool known = false;
 
   struct modules *modules = modules_read();
   story->modules = modules;
   story_fill(story, call.snapshot, &own, &telling->arena);
   struct site *site = site_add(call.registers.at[REG_SP], story->site.frames, story->site.count,
-                               python_story_place(), story->id, &known);
-  if (site)
+                               python_story_place());
+  if (site) {
     story->seen = ++site->seen;
-  if (known) {
-    story->same_as = site->first;
+    if (!site_report(site, story, call.kinds, call.sequence))
+      site_reported(site, story->same_as);
+  }
+  if (story->same_as[0]) {
     telling->wants_text = false;
   } else {
     python_story_fill(story);
@@ -195,7 +197,7 @@ tell(pid_t child)
   fill_gone(story);
   if (call.site) {
     story->seen = ++call.site->seen;
-    story->same_as = call.site->first;
+    site_reported(call.site, story->same_as);
   }
   if (call.snapshot) {
     story->capture = call.snapshot->stopped ? "ptrace" : "proc";

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
+#include "thread_kinds.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
 
@@ -24,6 +25,7 @@ struct slot {
   void *(*start)(void *);
   void *argument;
   pthread_t thread;
+  int kind;
   char name[16];  // as the kernel keeps it
 };
 
@@ -40,6 +42,15 @@ release(size_t i)
   atomic_store_explicit(&tids[i], FREE, memory_order_release);
 }
 
+// The thread of this slot ends, or was not made after all.
+static void
+leave(size_t i)
+{
+  thread_kind_leave(atomic_load_explicit(&slots, memory_order_relaxed)[i].kind);
+  release(i);
+  atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+}
+
 // Runs as the thread ends, however it does. The value is the slot's index + 1.
 static void
 on_end(void *value)
@@ -47,8 +58,7 @@ on_end(void *value)
   size_t i = (size_t)value - 1;
 
   if (atomic_load_explicit(&tids[i], memory_order_relaxed) == RAW(SYS_gettid)) {
-    release(i);
-    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+    leave(i);
   }
 }
 
@@ -180,12 +190,11 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
   registers_here(&slot->origin.registers);
   slot->origin.stack_length =
       memory_copy_own_stack(slot->origin.stack, ORIGIN_STACK, slot->origin.registers.at[REG_SP]);
+  slot->kind = thread_kind_enter((void *)start, __builtin_return_address(0));
   atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
   int error = fh_real.pthread_create(thread, attributes, thread_main, slot);
-  if (error) {
-    release(i);
-    atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
-  }
+  if (error)
+    leave(i);
   return error;
 }
 
@@ -211,6 +220,8 @@ thread_forget_others(void)
       atomic_store_explicit(&tids[i], FREE, memory_order_relaxed);
   }
   // A write is a page of its own for the child: only where there is something to forget.
-  if (live)
+  if (live) {
     atomic_store_explicit(&live, 0, memory_order_relaxed);
+    thread_kinds_forget();
+  }
 }

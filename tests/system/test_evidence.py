@@ -1,6 +1,6 @@
 """The stacks of a later fork of a known place: unwound from what the stuck child carries."""
 
-from harness import build_program, driven, environment
+from harness import bare, build_library, build_program, driven, environment
 
 
 def late_hang(budget):
@@ -39,3 +39,15 @@ def test_threads_are_those_of_the_process():
     assert finding["owner"]["thread"] == "owner", finding["owner"]
     report = run.err[run.err.index("forkhound: DEADLOCK"):]
     assert '"owner" held the lock; at the fork it was at' in report and '"other"' not in report, report
+
+
+def test_new_group():
+    """Threads of another library than at the first fork of the place: told anew, by both."""
+    command = [build_program("new_group"), build_library("make_thread")]
+    run = driven(command)
+    first, second, third = run.named("fork")
+    groups = [{g["module"] for g in e.get("groups", [])} for e in (first, second)]
+    assert groups == [{"new_group"}, {"new_group", "libmake_thread.so"}], groups
+    assert third["same_as"] == second["id"] and third["threads"] == 2, third
+    assert run.err.count("forkhound: HAZARD: thread") == 2, run.err
+    assert bare(command).err.count("forkhound: HAZARD") == 2
