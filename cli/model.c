@@ -19,10 +19,8 @@ fork_stacks(const struct fork_record *fork)
 void
 model_init(struct model *model)
 {
-  *model = (struct model){.fork_index = json_object(),
-                          .site_index = json_object(),
-                          .gone = json_object(),
-                          .strays = json_array()};
+  *model = (struct model){
+      .fork_index = json_object(), .site_index = json_object(), .strays = json_array()};
 }
 
 static void
@@ -31,6 +29,7 @@ free_fork(struct fork_record *fork)
   json_decref(fork->event);
   json_decref(fork->early);
   json_decref(fork->unsafe_calls);
+  json_decref(fork->gone);
   json_decref(fork->finding);
   free(fork->exec_path);
   free(fork->exec_error);
@@ -53,7 +52,6 @@ model_free(struct model *model)
   }
   json_decref(model->fork_index);
   json_decref(model->site_index);
-  json_decref(model->gone);
   json_decref(model->strays);
   free(model->forks);
   free(model->arrived);
@@ -168,14 +166,17 @@ pid_key(char key[24], long long pid)
 }
 
 static void
-set_gone(struct model *model, long long pid, bool gone)
+set_gone(struct fork_record *fork, long long pid, bool gone)
 {
   char key[24];
   pid_key(key, pid);
-  if (gone)
-    json_object_set_new(model->gone, key, json_true());
-  else
-    json_object_del(model->gone, key);
+  if (!gone) {
+    json_object_del(fork->gone, key);
+    return;
+  }
+  if (!fork->gone)
+    fork->gone = json_object();
+  json_object_set_new(fork->gone, key, json_true());
 }
 
 /* The exec told before has failed: the child runs on. */
@@ -188,7 +189,7 @@ take_back_exec(struct model *model, struct fork_record *fork)
     return NULL;
   fork->outcome = OUTCOME_RUNNING;
   add_undecided(model, fork);
-  set_gone(model, fork->child, false);
+  set_gone(fork, fork->child, false);
   add_arrival(model, fork, fork->child);
   return NULL;
 }
@@ -244,11 +245,11 @@ add_early(struct model *model, struct fork_record *fork)
 }
 
 bool
-model_gone(const struct model *model, long long pid)
+fork_gone(const struct fork_record *fork, long long pid)
 {
   char key[24];
   pid_key(key, pid);
-  return json_object_get(model->gone, key) != NULL;
+  return json_object_get(fork->gone, key) != NULL;
 }
 
 static void
@@ -258,8 +259,9 @@ add_grandchild(struct model *model, const json_t *event)
   long long pid = get_integer(event, "pid");
   if (!id || pid <= 0)
     return;
-  set_gone(model, pid, false);
-  add_arrival(model, fork_of(model, id), pid);
+  struct fork_record *fork = fork_of(model, id);
+  set_gone(fork, pid, false);
+  add_arrival(model, fork, pid);
 }
 
 /* One place in the program, whichever process is there: where in Python or, of other programs, the
@@ -354,8 +356,9 @@ model_add(struct model *model, json_t *event)
     return add_fork(model, event);
   if (!strcmp(kind, "child"))
     add_grandchild(model, event);
-  if (!strcmp(kind, "exec") && !get_string(event, "error"))
-    set_gone(model, get_integer(event, "pid"), true);
+  const char *id = get_string(event, "fork");
+  if (!strcmp(kind, "exec") && id && !get_string(event, "error"))
+    set_gone(fork_of(model, id), get_integer(event, "pid"), true);
   if (!strcmp(kind, "exec"))
     return add_exec(model, event);
   if (!strcmp(kind, "exit"))

@@ -30,6 +30,7 @@ struct fork_record {
   char *exec_path;
   char *exec_error; /* of an exec that failed: "ENOENT"; NULL: none did */
   json_t *unsafe_calls;
+  json_t *gone; /* pids of the child and its children that have exec'd, as keys; NULL: none */
   bool ended, status_known;
   long long status;
   bool suppressed, finding_suppressed;
@@ -51,7 +52,6 @@ struct model {
   size_t fork_count;
   struct arrival *arrived; /* children of multithreaded forks, as they become known */
   size_t arrived_count;
-  json_t *gone; /* pids that have exec'd since, as keys */
   struct site **sites;
   size_t site_count;
   struct blind_spot *blind;
@@ -78,8 +78,8 @@ struct fork_record *model_add(struct model *model, json_t *event);
 struct fork_record *model_find(struct model *model, json_t *event);
 /* Takes in a `suspect` event of a fork that does not return. */
 void model_add_stray(struct model *model, json_t *event);
-/* Whether the process has exec'd, by its own account. */
-bool model_gone(const struct model *model, long long pid);
+/* Whether this process, the child or a child of it, has exec'd, by its own account. */
+bool fork_gone(const struct fork_record *fork, long long pid);
 /* Returns a fork whose child has become a hazard because it had not called exec at `now_ns`; NULL:
  * no more. */
 struct fork_record *model_expire(struct model *model, long long now_ns);

@@ -333,7 +333,7 @@ on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
   struct driver *driver = context;
   read_events(driver);
   bool own_child = fork->child == pid;
-  if (own_child ? !fork->ended && !model_gone(&driver->session.model, pid) : killed)
+  if (own_child ? !fork->ended && !fork_gone(fork, pid) : killed)
     note_end(driver, fork, pid, killed);
 }
 

@@ -89,11 +89,11 @@ take_in(struct watch *watch, const struct model *model)
 {
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
     const struct arrival *arrival = &model->arrived[watch->next_fork];
-    if (arrival->pid > 0 && !model_gone(model, arrival->pid))
+    if (arrival->pid > 0 && !fork_gone(arrival->fork, arrival->pid))
       watch_add(watch, arrival->fork, (pid_t)arrival->pid, false);
   }
   for (size_t i = watch->count; i-- > 0;)
-    if (model_gone(model, watch->list[i].pid))
+    if (fork_gone(watch->list[i].fork, watch->list[i].pid))
       forget(watch, i);
 }
 
