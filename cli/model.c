@@ -248,6 +248,8 @@ bool
 fork_gone(const struct fork_record *fork, long long pid)
 {
   char key[24];
+  if (!fork->gone)
+    return false;
   pid_key(key, pid);
   return json_object_get(fork->gone, key) != NULL;
 }

@@ -344,7 +344,7 @@ look_at_children(struct driver *driver)
     driver->next_look_ns = watch_tick(&driver->children, &driver->session.model);
 }
 
-/* All processes of the tree: costs half a percent of a processor at most. */
+/* All processes of the tree: costs a quarter of a percent of a processor at most. */
 static void
 look_at_forks(struct driver *driver)
 {
@@ -356,7 +356,7 @@ look_at_forks(struct driver *driver)
   stuck_forks_tick(&driver->forks, pids, count);
   free(pids);
   long long took = now_ns(CLOCK_MONOTONIC) - begin;
-  wait = wait > 200 * took ? wait : 200 * took;
+  wait = wait > 400 * took ? wait : 400 * took;
   wait = wait > WATCH_INTERVAL_NS ? wait : WATCH_INTERVAL_NS;
   driver->next_forks_ns = begin + (wait < MOST_WAIT_NS ? wait : MOST_WAIT_NS);
 }
