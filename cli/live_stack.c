@@ -124,22 +124,24 @@ module_of(struct live *live, uint64_t address)
   return module;
 }
 
-/* Adds module and offset; the module, or NULL. */
+/* Adds module and offset, which is the address in the module's file; the module, or NULL. */
 static Dwfl_Module *
 place(struct live *live, json_t *frame, uint64_t address)
 {
   Dwfl_Module *module = module_of(live, address);
-  Dwarf_Addr start;
+  Dwarf_Addr start, bias;
   const char *path = NULL;
   if (!module)
     return NULL;
   const char *name = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, &path, NULL);
+  if (!dwfl_module_getelf(module, &bias))
+    bias = start;
   if (!path || !*path)
     path = name;
   if (!path)
     return module;
   char offset[32];
-  snprintf(offset, sizeof offset, "0x%llx", (unsigned long long)(address - start));
+  snprintf(offset, sizeof offset, "0x%llx", (unsigned long long)(address - bias));
   json_object_set_new(frame, "module", json_string(path));
   json_object_set_new(frame, "offset", json_string(offset));
   return module;

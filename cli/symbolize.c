@@ -21,7 +21,6 @@ struct module {
   Dwfl *dwfl;
   Dwfl_Module *handle;  /* NULL: not to be read */
   char *build_id;       /* hex; NULL: none */
-  GElf_Addr fixed_base; /* lowest address of a program that is not position-independent, else 0 */
   json_t *cache;        /* address to array of frames without pc, module, offset */
 };
 
@@ -51,24 +50,6 @@ read_build_id(Dwfl_Module *handle)
   return hex;
 }
 
-static GElf_Addr
-read_fixed_base(Dwfl_Module *handle)
-{
-  GElf_Addr bias;
-  Elf *elf = dwfl_module_getelf(handle, &bias);
-  GElf_Ehdr header;
-  size_t count;
-  if (!elf || !gelf_getehdr(elf, &header) || header.e_type != ET_EXEC ||
-      elf_getphdrnum(elf, &count))
-    return 0;
-  for (size_t i = 0; i < count; i++) {
-    GElf_Phdr segment;
-    if (gelf_getphdr(elf, (int)i, &segment) && segment.p_type == PT_LOAD)
-      return segment.p_vaddr & ~(GElf_Addr)0xfff;
-  }
-  return 0;
-}
-
 static void
 open_module(struct module *module)
 {
@@ -86,7 +67,6 @@ open_module(struct module *module)
     return;
   }
   module->build_id = read_build_id(module->handle);
-  module->fixed_base = read_fixed_base(module->handle);
 }
 
 static struct module *
@@ -298,8 +278,6 @@ frames_at(const json_t *frame, bool return_address)
   if (!module->handle ||
       (build_id && *build_id && (!module->build_id || strcmp(module->build_id, build_id))))
     return NULL;
-  if (address < module->fixed_base)
-    address += module->fixed_base;
   if (return_address && address)
     address--;
   char key[32];

@@ -354,3 +354,15 @@ def test_diagnose_says_what_is_wrong():
     assert run.returncode == 125 and run.stderr.count("\n") == 1, run.stderr
     run = execute([COMMAND, "diagnose", "4194303"])
     assert run.returncode == 125 and "there is no such process" in run.stderr, run.stderr
+
+
+def test_fixed_address():
+    """A program linked to one address: offsets are the addresses in its file, in all events."""
+    program = build_program("locks", "-no-pie", "-Wl,--section-start=.text=0xa00000")
+    run = driven([program])
+    (finding,) = run.named("deadlock")
+    own = [f for stack in (finding["stack"], run.first_forks[0]["site"], finding["owner"]["stack"])
+           for f in stack if f.get("module") == str(program)]
+    assert {"main", "holder", "wait_in_child"} <= {f["function"] for f in own}, own
+    assert all(f["pc"] == f["offset"] for f in own), own
+    assert finding["lock"]["offset"] == finding["lock"]["address"], finding["lock"]
