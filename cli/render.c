@@ -1,4 +1,5 @@
 #include "render.h"
+#include "advice.h"
 #include "json_get.h"
 #include "python_stack.h"
 #include "render_parts.h"
@@ -312,26 +313,6 @@ render_test(FILE *out, const json_t *event)
   fputc('\n', out);
 }
 
-void
-render_advice(FILE *out, const char *exe, const json_t *python)
-{
-  const char *name = base_name(exe);
-  if (python_is_forkserver(python))
-    fputs("  What to do: this is the forkserver; a module that it preloads "
-          "(set_forkserver_preload, or "
-          "the main one)\n    has started the threads. Start them in the workers.\n",
-          out);
-  else if (!strncmp(name, "python", 6) || !strncmp(name, "pypy", 4))
-    fputs("  What to do: fork before the threads start, or use spawn or forkserver "
-          "(multiprocessing.set_start_method),\n"
-          "    or exec at once in the child (subprocess).\n",
-          out);
-  else
-    fputs("  What to do: fork before the threads start, or exec at once in the child (posix_spawn "
-          "does both).\n",
-          out);
-}
-
 static void
 put_header(FILE *out, const struct style *style, const struct fork_record *fork)
 {
@@ -403,7 +384,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   if (style->verbose)
     render_strings(out, "Registered fork handlers", get_array(event, "atfork"));
   if (fork->outcome == OUTCOME_HAZARD)
-    render_advice(out, get_string(fork->event, "exe"), get_array(event, "python"));
+    advice_put(out, get_string(fork->event, "exe"), event, NULL);
   put_summary_line(out, style, fork);
   fputs(rule, out);
 }

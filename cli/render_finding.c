@@ -1,3 +1,4 @@
+#include "advice.h"
 #include "evidence.h"
 #include "json_get.h"
 #include "python_stack.h"
@@ -189,7 +190,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
     render_other_threads(out, get_array(finding, "others") ? finding : site);
   render_strings(out, "Note", get_array(finding, "notes"));
   put_proof(out, finding);
-  render_advice(out, get_string(fork->event, "exe"), get_array(site, "python"));
+  advice_put(out, get_string(fork->event, "exe"), site, finding);
   fprintf(out, "%sSUMMARY: forkhound: %s at %s, forked at %s: child %lld of %lld%s\n",
           style->color ? "\033[1m" : "", proven ? "deadlock" : "suspect", safe_waits, safe_forked,
           stuck(fork), get_integer(fork->event, "pid"), style->color ? "\033[0m" : "");
@@ -314,7 +315,7 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   }
   render_strings(out, "Note", get_array(event, "notes"));
   put_proof(out, event);
-  render_advice(out, get_string(event, "exe"), NULL);
+  advice_put(out, get_string(event, "exe"), NULL, event);
   fprintf(out, "SUMMARY: forkhound: %s at %s: process %lld\n==================\n",
           proven ? "deadlock" : "suspect", safe_place, pid);
   free(exe);

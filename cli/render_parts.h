@@ -16,7 +16,5 @@ void render_strings(FILE *out, const char *label, const json_t *strings);
 void render_creator(FILE *out, const json_t *thread);
 /* The test that pytest was running at the fork, if one was. */
 void render_test(FILE *out, const json_t *event);
-/* `python`: the frames of the thread that forked, or NULL. */
-void render_advice(FILE *out, const char *exe, const json_t *python);
 
 #endif

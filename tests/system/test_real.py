@@ -480,3 +480,29 @@ def test_numpy_with_openblas():
     assert fork["threads"] == 1 and len(fork["gone"]) == pool, fork
     _, forks = judged(command, env=env)
     assert not forks, [vars(f) for f in forks]
+
+
+TORCH = """
+import os, torch
+torch.set_num_threads(4)
+x = torch.rand(1000000)
+def work():
+    return (x * 2).exp().sum()
+work()
+if os.fork() == 0:
+    work()
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_torch_in_the_child():
+    """PyTorch on GNU OpenMP: the child waits for a team whose threads were left behind."""
+    python_has("torch")
+    run = driven([PYTHON, "-c", TORCH], "--time-limit", "60")
+    if not any(g["module"].startswith("libgomp") for f in run.first_forks for g in f["groups"]):
+        raise Skip("this PyTorch is not built on GNU OpenMP")
+    (finding,) = run.named("deadlock")
+    assert run.status == 66 and finding["lock"]["kind"] == "barrier of an OpenMP team", finding["lock"]
+    assert re.search(r"called from .*:6 in work, forked at .*:8 in <module>", run.err), run.err[-2000:]
+    assert "GNU OpenMP: " in run.err and "PyTorch: " in run.err, run.err[-2000:]

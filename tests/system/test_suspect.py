@@ -151,6 +151,7 @@ def test_openmp_that_sleeps():
     (finding,) = run.named("deadlock")
     assert finding["lock"]["kind"] == "barrier of an OpenMP team", finding
     assert "The threads of the team are not in this process." in run.err, run.err
+    assert "GNU OpenMP: its threads" in run.err, run.err
 
 
 def test_openmp_that_spins():
