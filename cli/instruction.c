@@ -1,226 +1,152 @@
 #include "instruction.h"
+#include "text.h"
 
+#include <capstone/capstone.h>
+#include <dlfcn.h>
 #include <string.h>
 
-/* Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2 (formats) and
-   appendix A (opcode maps). */
+/* Loaded when a process is first stepped through: its relocations would take 2 ms of each start. */
+static struct {
+  csh handle;
+  cs_insn *instruction;
+  bool (*disassemble)(csh, const uint8_t **, size_t *, uint64_t *, cs_insn *);
+} capstone;
 
-struct bytes {
-  const uint8_t *at, *end;
-};
-
-static int
-next(struct bytes *bytes)
+static bool
+open_capstone(void *library)
 {
-  return bytes->at < bytes->end ? *bytes->at++ : -1;
+  cs_err (*open)(cs_arch, cs_mode, csh *) =
+      (cs_err(*)(cs_arch, cs_mode, csh *))dlsym(library, "cs_open");
+  cs_err (*option)(csh, cs_opt_type, size_t) =
+      (cs_err(*)(csh, cs_opt_type, size_t))dlsym(library, "cs_option");
+  cs_insn *(*allocate)(csh) = (cs_insn * (*)(csh)) dlsym(library, "cs_malloc");
+  capstone.disassemble = (bool (*)(csh, const uint8_t **, size_t *, uint64_t *, cs_insn *))dlsym(
+      library, "cs_disasm_iter");
+  if (!open || !option || !allocate || !capstone.disassemble ||
+      open(CS_ARCH_X86, CS_MODE_64, &capstone.handle) != CS_ERR_OK ||
+      option(capstone.handle, CS_OPT_DETAIL, CS_OPT_ON) != CS_ERR_OK)
+    return false;
+  capstone.instruction = allocate(capstone.handle);
+  return capstone.instruction != NULL;
 }
 
-struct prefixes {
-  uint8_t rex;
-  bool lock, repeat;
-  bool size; /* or another that makes a different instruction of some opcodes */
-  char segment;
-};
-
-/* The first byte that is no prefix, or -1. */
-static int
-skip_prefixes(struct bytes *bytes, struct prefixes *prefixes)
+static bool
+is_open(void)
 {
-  for (;;) {
-    int byte = next(bytes);
-    switch (byte) {
-    case 0x64: prefixes->segment = 'f'; continue;
-    case 0x65: prefixes->segment = 'g'; continue;
-    case 0xf0: prefixes->lock = true; continue;
-    case 0xf3: prefixes->repeat = true; continue;
-    case 0x66:
-    case 0xf2: prefixes->size = true; continue;
-    case 0x2e: /* ignored in 64-bit mode, or a branch hint */
-    case 0x3e: continue;
-    default:
-      if (byte < 0x40 || byte > 0x4f)
-        return byte;
-      prefixes->rex = (uint8_t)byte;
-      return next(bytes);
+  static bool tried;
+  if (!tried) {
+    void *library = dlopen(CAPSTONE_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    tried = true;
+    if (!library || !open_capstone(library)) {
+      capstone.instruction = NULL;
+      message("%s cannot be loaded: no process is suspected to spin", CAPSTONE_LIBRARY);
     }
   }
+  return capstone.instruction != NULL;
 }
 
 static bool
-read_displacement(struct bytes *bytes, size_t size, int32_t *displacement)
+in_group(const cs_insn *i, unsigned group)
 {
-  uint8_t raw[4] = {0};
-  for (size_t i = 0; i < size; i++) {
-    int byte = next(bytes);
-    if (byte < 0)
-      return false;
-    raw[i] = (uint8_t)byte;
-  }
-  if (size == 1)
-    *displacement = raw[0] < 0x80 ? raw[0] : raw[0] - 0x100;
-  else
-    memcpy(displacement, raw, sizeof raw);
-  return true;
+  for (unsigned k = 0; k < i->detail->groups_count; k++)
+    if (i->detail->groups[k] == group)
+      return true;
+  return false;
 }
 
-/* The ModRM byte and what belongs to it. */
+/* Integer arithmetic, moves, branches, and what is made for waiting. */
 static bool
-read_operand(struct bytes *bytes, const struct prefixes *prefixes, struct instruction *to, int *reg)
+may_wait(const cs_insn *i)
 {
-  int modrm = next(bytes);
-  if (modrm < 0)
-    return false;
-  int mod = modrm >> 6, rm = modrm & 7;
-  *reg = modrm >> 3 & 7;
-  if (mod == 3)
+  static const unsigned short fit[] = {
+      X86_INS_MOV,        X86_INS_MOVABS,     X86_INS_MOVZX,       X86_INS_MOVSX,
+      X86_INS_MOVSXD,     X86_INS_LEA,        X86_INS_PUSH,        X86_INS_POP,
+      X86_INS_LEAVE,      X86_INS_ADD,        X86_INS_ADC,         X86_INS_SUB,
+      X86_INS_SBB,        X86_INS_INC,        X86_INS_DEC,         X86_INS_NEG,
+      X86_INS_NOT,        X86_INS_AND,        X86_INS_OR,          X86_INS_XOR,
+      X86_INS_CMP,        X86_INS_TEST,       X86_INS_IMUL,        X86_INS_MUL,
+      X86_INS_DIV,        X86_INS_IDIV,       X86_INS_SHL,         X86_INS_SAL,
+      X86_INS_SHR,        X86_INS_SAR,        X86_INS_ROL,         X86_INS_ROR,
+      X86_INS_RCL,        X86_INS_RCR,        X86_INS_BT,          X86_INS_BTS,
+      X86_INS_BTR,        X86_INS_BTC,        X86_INS_CBW,         X86_INS_CWDE,
+      X86_INS_CDQE,       X86_INS_CWD,        X86_INS_CDQ,         X86_INS_CQO,
+      X86_INS_XCHG,       X86_INS_CMPXCHG,    X86_INS_CMPXCHG8B,   X86_INS_CMPXCHG16B,
+      X86_INS_XADD,       X86_INS_SETAE,      X86_INS_SETA,        X86_INS_SETBE,
+      X86_INS_SETB,       X86_INS_SETE,       X86_INS_SETGE,       X86_INS_SETG,
+      X86_INS_SETLE,      X86_INS_SETL,       X86_INS_SETNE,       X86_INS_SETNO,
+      X86_INS_SETNP,      X86_INS_SETNS,      X86_INS_SETO,        X86_INS_SETP,
+      X86_INS_SETS,       X86_INS_NOP,        X86_INS_ENDBR64,     X86_INS_PREFETCHT0,
+      X86_INS_PREFETCHT1, X86_INS_PREFETCHT2, X86_INS_PREFETCHNTA, X86_INS_PREFETCHW,
+      X86_INS_PAUSE,      X86_INS_LFENCE,     X86_INS_MFENCE,      X86_INS_SFENCE,
+      X86_INS_SYSCALL,    X86_INS_CALL,       X86_INS_RET};
+  if (in_group(i, X86_GRP_JUMP) || in_group(i, X86_GRP_CMOV))
+    return i->id != X86_INS_LJMP;
+  for (size_t k = 0; k < sizeof fit / sizeof *fit; k++)
+    if (i->id == fit[k])
+      return true;
+  return false;
+}
+
+/* Of an address; -2: one of 32 bits. */
+static int
+register_number(x86_reg reg)
+{
+  static const x86_reg numbered[] = {
+      X86_REG_RAX, X86_REG_RCX, X86_REG_RDX, X86_REG_RBX, X86_REG_RSP, X86_REG_RBP,
+      X86_REG_RSI, X86_REG_RDI, X86_REG_R8,  X86_REG_R9,  X86_REG_R10, X86_REG_R11,
+      X86_REG_R12, X86_REG_R13, X86_REG_R14, X86_REG_R15, X86_REG_RIP};
+  if (reg == X86_REG_INVALID || reg == X86_REG_RIZ)
+    return NO_REGISTER;
+  for (int i = 0; i <= REGISTER_RIP; i++)
+    if (numbered[i] == reg)
+      return i;
+  return -2;
+}
+
+/* Whose operand in memory is an address only, or a hint. */
+static bool
+leaves_memory_alone(unsigned id)
+{
+  return id == X86_INS_LEA || id == X86_INS_NOP || id == X86_INS_PREFETCHT0 ||
+         id == X86_INS_PREFETCHT1 || id == X86_INS_PREFETCHT2 || id == X86_INS_PREFETCHNTA ||
+         id == X86_INS_PREFETCHW;
+}
+
+/* The operand in memory, if there is one. False: its address cannot be told. */
+static bool
+take_operand(const cs_insn *i, struct instruction *to)
+{
+  const cs_x86 *x86 = &i->detail->x86;
+  const cs_x86_op *operand = x86->operands;
+  while (operand < x86->operands + x86->op_count && operand->type != X86_OP_MEM)
+    operand++;
+  if (operand == x86->operands + x86->op_count || leaves_memory_alone(i->id))
     return true;
   to->memory = true;
-  to->base = rm | (prefixes->rex & 1) << 3;
-  if (rm == 4) {
-    int sib = next(bytes);
-    if (sib < 0)
-      return false;
-    to->scale = 1u << (sib >> 6);
-    to->index = (sib >> 3 & 7) | (prefixes->rex & 2) << 2;
-    if (to->index == 4)
-      to->index = NO_REGISTER;
-    to->base = (sib & 7) | (prefixes->rex & 1) << 3;
-    rm = sib & 7;
-    if (rm == 5 && mod == 0)
-      to->base = NO_REGISTER;
-  } else if (rm == 5 && mod == 0) {
-    to->base = REGISTER_RIP;
-  }
-  size_t size = mod == 1 ? 1 : mod == 2 || (rm == 5 && mod == 0) ? 4 : 0;
-  return read_displacement(bytes, size, &to->displacement);
-}
-
-/* Two-byte opcodes. */
-static bool
-decode_extended(struct bytes *bytes, const struct prefixes *prefixes, struct instruction *to)
-{
-  int opcode = next(bytes), reg;
-  if (opcode == 0x05) {
-    to->syscall = true;
-    return true;
-  }
-  if (opcode >= 0x80 && opcode <= 0x8f) { /* jcc */
-    to->branch = true;
-    return true;
-  }
-  switch (opcode) {
-  case 0x0d: /* prefetch, nop, endbr64 */
-  case 0x18:
-  case 0x1e:
-  case 0x1f:
-    if (!read_operand(bytes, prefixes, to, &reg))
-      return false;
-    to->memory = false;
-    return true;
-  case 0xae: /* fences; with memory: states of the processor */
-    return read_operand(bytes, prefixes, to, &reg) && !to->memory && reg >= 5 &&
-           !prefixes->repeat && !prefixes->size;
-  case 0xc7: /* cmpxchg8b, cmpxchg16b */
-    return read_operand(bytes, prefixes, to, &reg) && to->memory && reg == 1;
-  case 0xa3: /* bt, bts, btr, btc, imul */
-  case 0xab:
-  case 0xaf:
-  case 0xb0: /* cmpxchg */
-  case 0xb1:
-  case 0xb3:
-  case 0xb6: /* movzx, movsx */
-  case 0xb7:
-  case 0xba:
-  case 0xbb:
-  case 0xbe:
-  case 0xbf:
-  case 0xc0: /* xadd */
-  case 0xc1: return read_operand(bytes, prefixes, to, &reg);
-  default:
-    to->stores = opcode >= 0x90 && opcode <= 0x9f; /* setcc */
-    return (to->stores || (opcode >= 0x40 && opcode <= 0x4f /* cmovcc */)) &&
-           read_operand(bytes, prefixes, to, &reg);
-  }
-}
-
-/* One-byte opcodes without a ModRM byte. */
-static bool
-is_simple(int opcode, struct instruction *to)
-{
-  to->branch = (opcode >= 0x70 && opcode <= 0x7f) || (opcode >= 0xe0 && opcode <= 0xe3) ||
-               opcode == 0xe8 || opcode == 0xe9 || opcode == 0xeb || opcode == 0xc2 ||
-               opcode == 0xc3;
-  return to->branch || (opcode < 0x40 && ((opcode & 7) == 4 || (opcode & 7) == 5)) ||
-         (opcode >= 0x50 && opcode <= 0x5f) || opcode == 0x68 || opcode == 0x6a ||
-         (opcode >= 0x90 && opcode <= 0x99) || opcode == 0xa8 || opcode == 0xa9 ||
-         (opcode >= 0xb0 && opcode <= 0xbf) || opcode == 0xc9;
-}
-
-static bool
-decode_short(int opcode, struct bytes *bytes, const struct prefixes *prefixes,
-             struct instruction *to)
-{
-  int reg;
-  if (is_simple(opcode, to)) {
-    to->pause = opcode == 0x90 && prefixes->repeat;
-    return true;
-  }
-  bool arithmetic = opcode >= 0 && opcode < 0x40 && (opcode & 7) < 4;
-  switch (opcode) {
-  case 0x86: /* xchg locks by itself */
-  case 0x87: to->locked = true; break;
-  case 0x88: /* mov to memory */
-  case 0x89:
-  case 0xc6:
-  case 0xc7: to->stores = true; break;
-  case 0x63:
-  case 0x69:
-  case 0x6b:
-  case 0x80:
-  case 0x81:
-  case 0x83:
-  case 0x84:
-  case 0x85:
-  case 0x8a:
-  case 0x8b:
-  case 0x8d:
-  case 0xc0:
-  case 0xc1:
-  case 0xd0:
-  case 0xd1:
-  case 0xd2:
-  case 0xd3:
-  case 0xf6:
-  case 0xf7:
-  case 0xfe:
-  case 0xff: break;
-  default:
-    if (!arithmetic)
-      return false;
-  }
-  if (!read_operand(bytes, prefixes, to, &reg))
-    return false;
-  if ((opcode == 0xc6 || opcode == 0xc7) && reg != 0) /* xabort, xbegin */
-    return false;
-  if (opcode == 0x8d) /* lea */
-    to->memory = false;
-  to->branch = opcode == 0xff && (reg == 2 || reg == 4);
-  return opcode != 0xff || (reg != 3 && reg != 5); /* far calls and jumps */
+  to->base = register_number(operand->mem.base);
+  to->index = register_number(operand->mem.index);
+  to->scale = (unsigned)operand->mem.scale;
+  to->displacement = operand->mem.disp;
+  to->segment = operand->mem.segment == X86_REG_FS   ? 'f'
+                : operand->mem.segment == X86_REG_GS ? 'g'
+                                                     : 0;
+  to->stores = operand->access == CS_AC_WRITE;
+  to->locked = x86->prefix[0] == X86_PREFIX_LOCK || i->id == X86_INS_XCHG;
+  return to->base >= NO_REGISTER && to->index >= NO_REGISTER;
 }
 
 bool
 instruction_decode(const uint8_t *code, size_t length, struct instruction *instruction)
 {
-  struct bytes bytes = {code, code + length};
-  struct prefixes prefixes = {0};
+  uint64_t address = 0;
+  cs_insn *i;
   *instruction = (struct instruction){.base = NO_REGISTER, .index = NO_REGISTER};
-  int opcode = skip_prefixes(&bytes, &prefixes);
-  bool fit = opcode == 0x0f ? decode_extended(&bytes, &prefixes, instruction)
-                            : decode_short(opcode, &bytes, &prefixes, instruction);
-  if (!fit)
+  if (!is_open() ||
+      !capstone.disassemble(capstone.handle, &code, &length, &address, i = capstone.instruction) ||
+      !may_wait(i))
     return false;
-  instruction->locked = instruction->memory && (instruction->locked || prefixes.lock);
-  instruction->segment = prefixes.segment;
-  instruction->length = (unsigned char)(bytes.at - code);
-  return true;
+  instruction->syscall = i->id == X86_INS_SYSCALL;
+  instruction->pause = i->id == X86_INS_PAUSE;
+  instruction->length = i->size;
+  return take_operand(i, instruction);
 }

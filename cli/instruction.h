@@ -13,16 +13,16 @@ struct instruction {
   bool memory; /* it reads or writes the word at its operand; not set for push, call, ret */
   bool stores; /* it only writes there */
   bool locked; /* it reads and writes there at once */
-  bool branch;
   int base, index; /* numbers of the instruction set, or of the above */
   unsigned scale;
-  int32_t displacement;
-  char segment;         /* 'f', 'g' or 0 */
-  unsigned char length; /* up to the displacement, without immediate operands */
+  int64_t displacement;
+  char segment; /* 'f', 'g' or 0 */
+  unsigned length;
 };
 
 /* False for an instruction that has no place in a loop that only waits: floating point, vectors,
-   strings, the time stamp counter, other system instructions; and for fewer bytes than it needs. */
+   strings, the time stamp counter, other system instructions; for fewer bytes than it needs; and
+   for all where there is no disassembler (libcapstone, loaded at the first call). */
 bool instruction_decode(const uint8_t *code, size_t length, struct instruction *instruction);
 
 #endif

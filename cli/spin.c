@@ -191,13 +191,12 @@ static bool
 operand(const struct trace *trace, const struct step *step, uint64_t *address)
 {
   const struct instruction *i = &step->instruction;
-  uint64_t next = i->branch ? step->pc + i->length : step[1].pc;
   if ((i->base >= 0 && i->base < REGISTER_RIP && !trace->constant[i->base]) ||
       (i->index >= 0 && !trace->constant[i->index]))
     return false;
-  *address = (uint64_t)(int64_t)i->displacement;
+  *address = (uint64_t)i->displacement;
   if (i->base == REGISTER_RIP)
-    *address += next;
+    *address += step->pc + i->length;
   else if (i->base >= 0)
     *address += step->registers[i->base];
   if (i->index >= 0)

@@ -47,8 +47,8 @@ Test(instruction, waiting)
   cr_assert(DECODED("\x87\x07").locked);                  // xchg %eax,(%rdi)
   cr_assert(DECODED("\xf0\x0f\xb1\x17").locked);          // lock cmpxchg %edx,(%rdi)
   cr_assert_not(DECODED("\x0f\xb1\x17").locked);          // cmpxchg %edx,(%rdi)
-  cr_assert(DECODED("\xff\x25\x00\x00\x00\x00").branch);  // jmp *0(%rip)
-  cr_assert(DECODED("\x75\xfa").branch && DECODED("\x0f\x85\x00\x00\x00\x00").branch);
+  cr_assert(DECODED("\xff\x25\x00\x00\x00\x00").memory);  // jmp *0(%rip)
+  cr_assert(DECODED("\x75\xfa").length == 2 && DECODED("\x0f\x85\x00\x00\x00\x00").length == 6);
 }
 
 Test(instruction, what_a_loop_that_waits_has_not)
