@@ -92,7 +92,10 @@ find(const json_t *fork, const json_t *stuck)
       break;
     add(&found, get_string(item, "module"));
   }
-  json_array_foreach(get_array(fork, "groups"), i, item) add(&found, get_string(item, "module"));
+  json_array_foreach(get_array(fork, "groups"), i, item)
+  {
+    add(&found, get_string(item, "module"));
+  }
   return found;
 }
 
