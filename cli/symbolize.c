@@ -19,9 +19,9 @@ struct module {
   struct module *next;
   char *path;
   Dwfl *dwfl;
-  Dwfl_Module *handle;  /* NULL: not to be read */
-  char *build_id;       /* hex; NULL: none */
-  json_t *cache;        /* address to array of frames without pc, module, offset */
+  Dwfl_Module *handle; /* NULL: not to be read */
+  char *build_id;      /* hex; NULL: none */
+  json_t *cache;       /* address to array of frames without pc, module, offset */
 };
 
 static struct module *modules;
