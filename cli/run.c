@@ -1,6 +1,8 @@
 #include "run.h"
 #include "check.h"
+#include "job.h"
 #include "json_get.h"
+#include "launch.h"
 #include "linger.h"
 #include "rundir.h"
 #include "session.h"
@@ -8,19 +10,15 @@
 #include "watch.h"
 #include "tail.h"
 #include "text.h"
-#include "tracer.h"
 #include "tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,21 +29,13 @@ static const long long NOTICE_AFTER_NS = 100000000;
 static const long long KILL_AFTER_NS = 2000000000;
 static const long long LINGER_LOOK_NS = 50000000;
 static const long long MOST_WAIT_NS = 10000000000;
-static const int FORWARDED[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
-                                SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU};
 
 struct driver {
   const struct options *options;
   struct session session;
   struct tail tail;
-  int signals, changes; /* signalfd, inotify */
-  pid_t command;
-  bool ended;
-  bool childless;              /* nothing is left below us */
-  bool interrupted;            /* by a signal, after the end of the command */
-  int status;                  /* of waitpid() */
-  bool stopped;                /* the command is */
-  bool asked_to_stop;          /* by the terminal, most often: the command decides */
+  struct job job;
+  int changes;                 /* inotify */
   long long limit_ns, kill_ns; /* CLOCK_MONOTONIC; 0: none */
   bool limit_reached;
   struct watch children;
@@ -53,8 +43,6 @@ struct driver {
   struct linger linger;
   long long next_look_ns, next_forks_ns; /* CLOCK_MONOTONIC */
   long long notice_ns;                   /* when to ask for notice of changes; 0: done */
-  sigset_t old_mask;
-  struct sigaction old_child, old_pipe;
 };
 
 static long long
@@ -63,125 +51,6 @@ now_ns(clockid_t clock)
   struct timespec now;
   clock_gettime(clock, &now);
   return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static char *
-own_directory(void)
-{
-  char path[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (n < 0)
-    die("/proc/self/exe: %m");
-  path[n] = 0;
-  char *slash = strrchr(path, '/');
-  if (slash)
-    *slash = 0;
-  return xstrdup(path);
-}
-
-static char *
-find_library(void)
-{
-  const char *given = getenv("FORKHOUND_LIBRARY");
-  if (given && *given) {
-    char *absolute = realpath(given, NULL);
-    if (!absolute)
-      die("cannot find libforkhound.so: FORKHOUND_LIBRARY=%s: %m", given);
-    return absolute;
-  }
-  static const char *const places[] = {"../preload", "../lib/x86_64-linux-gnu", "../lib64",
-                                       "../lib"};
-  char *directory = own_directory();
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    char *candidate = xasprintf("%s/%s/libforkhound.so", directory, places[i]);
-    char *absolute = realpath(candidate, NULL);
-    free(candidate);
-    if (absolute) {
-      free(directory);
-      return absolute;
-    }
-  }
-  die("cannot find libforkhound.so: it is not in ../preload, ../lib/x86_64-linux-gnu, ../lib64 or "
-      "../lib of %s: "
-      "set FORKHOUND_LIBRARY to its path",
-      directory);
-}
-
-/* The environment of the command; `library` is NULL to leave LD_PRELOAD as it is. */
-static char **
-command_environment(const char *library)
-{
-  extern char **environ;
-  size_t count = 0, used = 0;
-  while (environ[count])
-    count++;
-  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
-  const char *old = getenv("LD_PRELOAD");
-  for (size_t i = 0; i < count; i++) {
-    bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
-                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
-    if (!replaced)
-      result[used++] = xstrdup(environ[i]);
-  }
-  if (library)
-    result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
-                                 : xasprintf("LD_PRELOAD=%s", library);
-  result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
-  result[used] = NULL;
-  return result;
-}
-
-static void
-take_signals(struct driver *driver)
-{
-  sigset_t mine;
-  sigemptyset(&mine);
-  sigaddset(&mine, SIGCHLD);
-  for (size_t i = 0; i < sizeof FORWARDED / sizeof *FORWARDED; i++)
-    sigaddset(&mine, FORWARDED[i]);
-  struct sigaction standard = {.sa_handler = SIG_DFL}, ignore = {.sa_handler = SIG_IGN};
-  sigaction(SIGCHLD, &standard, &driver->old_child);
-  sigaction(SIGPIPE, &ignore, &driver->old_pipe);
-  sigprocmask(SIG_BLOCK, &mine, &driver->old_mask);
-  driver->signals = signalfd(-1, &mine, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (driver->signals < 0)
-    die("signalfd: %m");
-}
-
-/* In the child: never returns. */
-static _Noreturn void
-become_command(const struct driver *driver, char **environment, int error_pipe)
-{
-  sigaction(SIGCHLD, &driver->old_child, NULL);
-  sigaction(SIGPIPE, &driver->old_pipe, NULL);
-  sigprocmask(SIG_SETMASK, &driver->old_mask, NULL);
-  execvpe(driver->options->command[0], driver->options->command, environment);
-  int error = errno;
-  if (write(error_pipe, &error, sizeof error) < 0)
-    _exit(126);
-  _exit(127);
-}
-
-/* 0, or the errno of the exec that failed. */
-static int
-start_command(struct driver *driver, char **environment)
-{
-  int error_pipe[2];
-  if (pipe2(error_pipe, O_CLOEXEC))
-    die("pipe: %m");
-  driver->command = fork();
-  if (driver->command < 0)
-    die("fork: %m");
-  if (!driver->command)
-    become_command(driver, environment, error_pipe[1]);
-  close(error_pipe[1]);
-  int error = 0;
-  ssize_t n;
-  do
-    n = read(error_pipe[0], &error, sizeof error);
-  while (n < 0 && errno == EINTR);
-  close(error_pipe[0]);
-  return n == (ssize_t)sizeof error ? error : 0;
 }
 
 static void
@@ -195,76 +64,6 @@ note_blind_spot(struct driver *driver, const struct check *check)
                           "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
                           (json_int_t)getpid(), "exe", path, "path", path, "why", check->why));
   free(path);
-}
-
-/* The command, and orphans of its tree, which come to us as their subreaper. */
-static void
-reap(struct driver *driver)
-{
-  int status;
-  pid_t pid;
-  while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
-    if (WIFSTOPPED(status) && pid != driver->command)
-      tracer_late_stop(pid, status);
-    if (pid != driver->command)
-      continue;
-    driver->stopped = WIFSTOPPED(status);
-    if (WIFSTOPPED(status) || WIFCONTINUED(status))
-      continue;
-    driver->ended = true;
-    driver->status = status;
-  }
-  driver->childless = pid < 0 && errno == ECHILD;
-}
-
-/* An interactive shell waits for us: it is told of a stop, and continues us with `fg`. */
-static bool
-is_foreground_job(void)
-{
-  if (getpgrp() != getpid() || getsid(0) == getpid())
-    return false;
-  int terminal = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  bool foreground = terminal >= 0 && tcgetpgrp(terminal) == getpgrp();
-  if (terminal >= 0)
-    close(terminal);
-  return foreground;
-}
-
-/* The command has stopped: so do we, and whoever started us sees what it would see without us. The
-   terminal's signals are blocked here: they would stop us at once, and the shell would take the
-   terminal away while the command still uses it, or even goes on. */
-static void
-follow_stop(struct driver *driver)
-{
-  if (!driver->asked_to_stop && !is_foreground_job())
-    return;
-  driver->asked_to_stop = false;
-  kill(getpid(), SIGSTOP);
-}
-
-static bool
-ends_wait(int number)
-{
-  return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
-}
-
-/* What the terminal sends goes to the whole foreground process group: the command has it already.
- */
-static void
-handle_signals(struct driver *driver)
-{
-  struct signalfd_siginfo info;
-  while (read(driver->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-    int number = (int)info.ssi_signo;
-    driver->asked_to_stop |= number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
-    driver->interrupted |= driver->ended && ends_wait(number);
-    if (number != SIGCHLD && info.ssi_code != SI_KERNEL && !driver->ended)
-      kill(driver->command, number);
-  }
-  reap(driver);
-  if (driver->stopped)
-    follow_stop(driver);
-  driver->stopped = false;
 }
 
 /* The kernel takes some milliseconds to close an inotify descriptor: not for a short command. */
@@ -427,23 +226,23 @@ left_alone(struct driver *driver)
 static bool
 finished(struct driver *driver)
 {
-  if (!driver->ended)
+  if (!driver->job.ended)
     return false;
   if (driver->limit_reached)
     return !tree_kill(0);
-  return driver->childless || driver->interrupted || left_alone(driver);
+  return driver->job.childless || driver->job.interrupted || left_alone(driver);
 }
 
 static void
 watch(struct driver *driver)
 {
   while (!finished(driver)) {
-    struct pollfd fds[] = {{.fd = driver->signals, .events = POLLIN},
+    struct pollfd fds[] = {{.fd = driver->job.signals, .events = POLLIN},
                            {.fd = driver->changes, .events = POLLIN}};
     poll(fds, 2, poll_timeout(driver));
     open_changes(driver);
     drain_changes(driver);
-    handle_signals(driver);
+    job_handle_signals(&driver->job);
     read_events(driver);
     session_tick(&driver->session, now_ns(CLOCK_REALTIME) - READING_LAG_NS);
     look_at_children(driver);
@@ -471,7 +270,8 @@ own_status(const struct driver *driver)
     return 124;
   if (session_failed(&driver->session))
     return driver->options->error_exitcode;
-  return WIFSIGNALED(driver->status) ? 128 + WTERMSIG(driver->status) : WEXITSTATUS(driver->status);
+  return WIFSIGNALED(driver->job.status) ? 128 + WTERMSIG(driver->job.status)
+                                         : WEXITSTATUS(driver->job.status);
 }
 
 static int
@@ -500,7 +300,7 @@ int
 run(const struct options *options)
 {
   struct driver driver = {.options = options, .changes = -1};
-  char *library = find_library();
+  char *library = launch_find_library();
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
   watch_init(&driver.children, (long long)(options->stuck_after * 1e9));
@@ -512,18 +312,18 @@ run(const struct options *options)
   driver.children.found = on_stuck;
   driver.children.ended = on_end;
   driver.children.context = &driver;
-  take_signals(&driver);
+  job_take_signals(&driver.job);
   driver.tail.fd = rundir_make();
   driver.notice_ns = now_ns(CLOCK_MONOTONIC) + NOTICE_AFTER_NS;
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = command_environment(preload);
+  char **environment = launch_environment(preload);
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)
     driver.limit_ns = now_ns(CLOCK_MONOTONIC) + (long long)(options->time_limit * 1e9);
-  int error = start_command(&driver, environment);
+  int error = launch(&driver.job, options->command, environment);
   int status;
   if (error) {
     message("%s: %s", options->command[0], strerror(error));
