@@ -8,6 +8,8 @@
 /* "62 libopenblas.so.0, 1 libfoo.so" of a fork event, not escaped; "" if unknown. The caller frees
    it. */
 char *render_histogram(const json_t *event);
+/* The threads that fork handlers have stopped, if there were any: a line. */
+void render_gone(FILE *out, const json_t *event);
 /* The other threads of a fork event, those alike as one entry. */
 void render_other_threads(FILE *out, const json_t *event);
 /* A line for each, "  LABEL: STRING". */
