@@ -1,6 +1,7 @@
 #include "event.h"
 
 #include "instant.h"
+#include "kernel.h"
 #include "unsafe_calls.h"
 
 #include <inttypes.h>
@@ -229,7 +230,7 @@ event_exec(struct text *t, const char *path, int error)
   text_add(t, ",\"path\":");
   text_add_json(t, path);
   if (error)
-    text_add(t, ",\"error\":\"%s\"", strerrorname_np(error));
+    text_add(t, ",\"error\":\"%s\"", kernel_error_name(error));
   unsafe_calls_add(t, "unsafe_calls");
   end_outcome(t);
 }
@@ -240,7 +241,7 @@ event_exit(struct text *t, int status)
   begin_outcome(t, "exit");
   text_add(t, ",\"status\":%d", status & 0xff);
   if (process.exec_error)
-    text_add(t, ",\"exec_error\":\"%s\"", strerrorname_np(process.exec_error));
+    text_add(t, ",\"exec_error\":\"%s\"", kernel_error_name(process.exec_error));
   end_outcome(t);
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 enum { OUTCOME_NONE, OUTCOME_EXEC, OUTCOME_EXIT };
 
@@ -50,3 +51,10 @@ bool process_is_child(void);
 const struct env_options *process_options(void);
 
 uint64_t now_ns(clockid_t clock);
+
+// From the constructor: keeps what is ours of the environment. `preload`: "NAME=" of the variable
+// that loads libraries.
+void process_start(char **environment, const char *preload);
+
+// The program's own path, "" where it is not known.
+void process_path(char *path, size_t size);

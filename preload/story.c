@@ -78,22 +78,8 @@ unwind(const struct stack_copy *copy, struct arena *arena)
   return stack;
 }
 
-static bool
-is_runtime(const struct module *m)
-{
-  static const char *const names[] = {
-      "libforkhound.so",    "libc.so",    "libpthread.so", "libstdc++.so",
-      "ld-linux-x86-64.so", "libtsan.so", "libasan.so"};
-  const char *name = module_name(m);
-
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (strncmp(name, names[i], strlen(names[i])) == 0)
-      return true;
-  }
-  return false;
-}
-
-// The module of the routine that a whole stack begins in, inside libc's start_thread(); else NULL.
+// The module of the routine that a whole stack begins in, inside libc's start of a thread; else
+// NULL.
 static const struct module *
 started_in(const struct story *story, const struct story_stack *stack)
 {
@@ -102,9 +88,9 @@ started_in(const struct story *story, const struct story_stack *stack)
 
   if (i >= 0)
     m = modules_find(story->modules, stack->frames[i].pc);
-  if (!m || strncmp(module_name(m), "libc.so", 7) != 0)
+  if (!m || !module_starts_threads(m))
     return NULL;
-  while (i >= 0 && m && is_runtime(m)) {
+  while (i >= 0 && m && module_is_runtime(m)) {
     i--;
     m = i >= 0 ? modules_find(story->modules, stack->frames[i].pc) : NULL;
   }
@@ -118,7 +104,7 @@ group_of(const struct story *story, const struct story_thread *t, const struct o
 {
   for (int i = 0; i < t->created_by.count; i++) {
     const struct module *m = modules_find(story->modules, t->created_by.frames[i].pc);
-    if (m && !is_runtime(m))
+    if (m && !module_is_runtime(m))
       return module_name(m);
   }
   const struct module *m = origin ? modules_find(story->modules, (uint64_t)(uintptr_t)origin->start)
@@ -151,7 +137,7 @@ drop_own_frames(const struct story *story, struct story_stack *stack)
 {
   while (stack->count > 1) {
     const struct module *m = modules_find(story->modules, stack->frames[0].pc);
-    if (!m || strncmp(module_name(m), "libforkhound.so", 15) != 0)
+    if (!m || !module_is_own(m))
       return;
     stack->frames++;
     stack->count--;
@@ -165,8 +151,7 @@ fill_thread(struct story *story, struct story_thread *to, const struct snapshot_
   to->tid = from->tid;
   to->state = from->state;
   if (!thread_name(from->tid, to->name)) {
-    long n = task_read(getpid(), from->tid, "comm", to->name, sizeof to->name);
-    to->name[n > 0 ? n - 1 : 0] = 0;  // without the newline
+    task_name(getpid(), from->tid, to->name, sizeof to->name);
   }
   if (from->how != SNAPSHOT_NONE) {
     struct stack_copy copy = {&from->registers, from->copy, from->copy_at, from->copy_length};
@@ -180,7 +165,7 @@ fill_thread(struct story *story, struct story_thread *to, const struct snapshot_
     drop_own_frames(story, &to->created_by);
     to->creator = origin->creator;
   }
-  to->group = from->tid == getpid() ? "main" : group_of(story, to, origin);
+  to->group = from->tid == task_main() ? "main" : group_of(story, to, origin);
   count_group(story, to->group);
 }
 
