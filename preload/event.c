@@ -239,7 +239,8 @@ void
 event_exit(struct text *t, int status)
 {
   begin_outcome(t, "exit");
-  text_add(t, ",\"status\":%d", status & 0xff);
+  if (status != EVENT_STATUS_UNKNOWN)
+    text_add(t, ",\"status\":%d", status & 0xff);
   if (process.exec_error)
     text_add(t, ",\"exec_error\":\"%s\"", kernel_error_name(process.exec_error));
   end_outcome(t);

@@ -70,6 +70,7 @@ keep(struct variable *to, char *text, const char *name)
 void
 process_start(char **environment, const char *preload)
 {
+  process.preload_name = preload;
   for (char **e = environment; *e; e++) {
     if ((*e)[0] == preload[0])
       keep(&process.preload, *e, preload);

@@ -38,5 +38,8 @@ struct snapshot *snapshot_take(int most, size_t stack_bytes, enum capture_mode m
 void snapshot_finish(struct snapshot *s);
 void snapshot_free(struct snapshot *s);
 
+// The name of threads[i], which may still live, cut to `size`; "" for none.
+void snapshot_name(const struct snapshot *s, int i, char *name, size_t size);
+
 // What threads are stopped with, as the event names it.
 const char *snapshot_means(void);

@@ -195,3 +195,9 @@ snapshot_means(void)
 {
   return "ptrace";
 }
+
+void
+snapshot_name(const struct snapshot *s, int i, char *name, size_t size)
+{
+  task_name((pid_t)RAW(SYS_getpid), s->threads[i].tid, name, size);
+}

@@ -4,7 +4,6 @@
 #include "thread.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void *
 take(struct arena *arena, size_t size)
@@ -53,7 +52,8 @@ has_frames(const struct stack_copy *copy, uint64_t sp, const struct story_stack 
 }
 
 static struct story_stack
-unwind(const struct stack_copy *copy, struct arena *arena)
+unwind(int (*unwinder)(const struct stack_copy *, struct frame *, int),
+       const struct stack_copy *copy, struct arena *arena)
 {
   struct story_stack stack = {NULL, 0};
 
@@ -67,7 +67,7 @@ unwind(const struct stack_copy *copy, struct arena *arena)
   if ((size_t)most > room)
     most = (int)room;
   struct frame *frames = (struct frame *)(void *)arena->next;
-  stack.count = unwind_stack(copy, frames, most);
+  stack.count = unwinder(copy, frames, most);
   stack.frames = frames;
   take(arena, (size_t)stack.count * sizeof(struct frame));
   known[known_next].sp = copy->registers->at[REG_SP];
@@ -145,23 +145,25 @@ drop_own_frames(const struct story *story, struct story_stack *stack)
 }
 
 static void
-fill_thread(struct story *story, struct story_thread *to, const struct snapshot_thread *from,
+fill_thread(struct story *story, struct story_thread *to, const struct snapshot *snapshot, int i,
             struct arena *arena)
 {
+  const struct snapshot_thread *from = &snapshot->threads[i];
+
   to->tid = from->tid;
   to->state = from->state;
   if (!thread_name(from->tid, to->name)) {
-    task_name(getpid(), from->tid, to->name, sizeof to->name);
+    snapshot_name(snapshot, i, to->name, sizeof to->name);
   }
   if (from->how != SNAPSHOT_NONE) {
     struct stack_copy copy = {&from->registers, from->copy, from->copy_at, from->copy_length};
-    to->stack = unwind(&copy, arena);
+    to->stack = unwind(unwind_stack, &copy, arena);
   }
   const struct origin *origin = thread_origin(from->tid);
   if (origin) {
     struct stack_copy copy = {&origin->registers, origin->stack, origin->registers.at[REG_SP],
                               origin->stack_length};
-    to->created_by = unwind(&copy, arena);
+    to->created_by = unwind(unwind_stack, &copy, arena);
     drop_own_frames(story, &to->created_by);
     to->creator = origin->creator;
   }
@@ -176,7 +178,7 @@ story_fill(struct story *story, const struct snapshot *snapshot, const struct st
   known_count = 0;
   known_next = 0;
   unwind_begin(story->modules);
-  story->site = unwind(site, arena);
+  story->site = unwind(unwind_own_stack, site, arena);
   if (!snapshot)
     return;
   story->others = take(arena, (size_t)snapshot->count * sizeof *story->others);
@@ -186,7 +188,7 @@ story_fill(struct story *story, const struct snapshot *snapshot, const struct st
   memset(story->others, 0, (size_t)snapshot->count * sizeof *story->others);
   memset(story->groups, 0, (size_t)snapshot->count * sizeof *story->groups);
   for (int i = 0; i < snapshot->count; i++)
-    fill_thread(story, &story->others[i], &snapshot->threads[i], arena);
+    fill_thread(story, &story->others[i], snapshot, i, arena);
   story->other_count = snapshot->count;
 }
 

@@ -37,8 +37,10 @@
   X(long, syscall, (long, ...))
 
 #define FH_WRAPPER(symbol) symbol
+#define FH_ENVIRON environ
 
-// Names that glibc has for fork() too.
+// Names that glibc has for fork() and _exit() too.
 #define FH_FORK_ALIASES                                                                            \
   FH_EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));                            \
   FH_EXPORT pid_t __libc_fork(void) __attribute__((alias("fork"), nothrow));
+#define FH_EXIT_ALIASES FH_EXPORT void _Exit(int status) __attribute__((alias("_exit")));

@@ -1,0 +1,337 @@
+// The outcome of a child: exec and exit. And an exec whose environment lost the library gets it
+// back.
+#include "exec.h"
+
+#include "event.h"
+#include "futex.h"
+#include "interpose.h"
+#include "memory.h"
+#include "output.h"
+#include "process.h"
+#include "target.h"
+#include "tell.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_VARIABLES = 8192 };
+
+// A variable of ours is missing from `environment`.
+static bool
+lost(char *const environment[], const struct variable *variable)
+{
+  size_t n = variable->text ? (size_t)(variable->value - variable->text) : 0;
+
+  if (n == 0)
+    return false;
+  for (; environment && *environment; environment++) {
+    if (strncmp(*environment, variable->text, n) == 0)
+      return false;
+  }
+  return true;
+}
+
+static bool
+is_preload(const char *variable)
+{
+  return strncmp(variable, process.preload_name, strlen(process.preload_name)) == 0;
+}
+
+size_t
+exec_count(char *const list[])
+{
+  size_t n = 0;
+
+  while (list && list[n])
+    n++;
+  return n;
+}
+
+// The environment with our variables back; without the library for a program that would not start
+// with it.
+char **
+exec_adapt(char *const environment[], bool without_preload, char **to)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; environment && environment[i]; i++) {
+    if (!without_preload || !is_preload(environment[i]))
+      to[n++] = environment[i];
+  }
+  if (!without_preload && lost(environment, &process.preload))
+    to[n++] = process.preload.text;
+  if (lost(environment, &process.events))
+    to[n++] = process.events.text;
+  if (lost(environment, &process.options))
+    to[n++] = process.options.text;
+  to[n] = NULL;
+  return to;
+}
+
+bool
+exec_keeps(char *const environment[], enum target target)
+{
+  char *first;
+
+  // An address that cannot be read is the kernel's to refuse.
+  if (process.secure ||
+      (environment && memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)environment) == 0) ||
+      exec_count(environment) > MOST_VARIABLES)
+    return true;
+  return !target_refuses(target) && !lost(environment, &process.preload);
+}
+
+static void
+ended(int how)
+{
+  if (process.outcome)
+    futex_set(&process.outcome->ended, how);
+}
+
+// What execvp() would find: the first executable in PATH. False where there is none.
+bool
+exec_find(const char *name, char *path, size_t size)
+{
+  const char *folders = getenv("PATH");
+
+  if (strchr(name, '/'))
+    return (size_t)snprintf(path, size, "%s", name) < size && access(path, X_OK) == 0;
+  for (const char *folder = folders ? folders : "/bin:/usr/bin"; folder;) {
+    size_t length = strcspn(folder, ":");
+    int n = snprintf(path, size, "%.*s%s%s", (int)length, folder, length ? "/" : "", name);
+    if (n > 0 && (size_t)n < size && access(path, X_OK) == 0)
+      return true;
+    folder = folder[length] ? folder + length + 1 : NULL;
+  }
+  return false;
+}
+
+static __attribute__((noinline)) void
+tell_exec(const char *path, int error)
+{
+  char bytes[2048];
+  struct text t = {.bytes = bytes, .size = sizeof bytes};
+
+  event_exec(&t, path, error);
+  if (t.truncated) {
+    t.length = 0;
+    t.truncated = false;
+    event_exec(&t, "(a long path)", error);
+  }
+  output_event(&t);
+}
+
+static __attribute__((noinline)) void
+tell_blind(const char *path, const char *why)
+{
+  char bytes[1024];
+  struct text t = {.bytes = bytes, .size = sizeof bytes};
+
+  event_blind(&t, path, why);
+  if (!t.truncated)
+    output_event(&t);
+}
+
+// The file is opened only where its kind matters: to tell of a blind spot, or where one may refuse
+// the library.
+static enum target
+look_at(const char *path)
+{
+  if (process.secure || (!output_wants_events() && !target_may_refuse()))
+    return TARGET_LOADS;
+  return target_of(path);
+}
+
+// `path`: NULL for a descriptor.
+static enum target
+look_and_tell(const char *path)
+{
+  enum target target = look_at(path);
+
+  if (target_why(target) && output_wants_events())
+    tell_blind(path, target_why(target));
+  return target;
+}
+
+enum target
+exec_before(const char *path)
+{
+  int saved = errno;
+  enum target target = look_and_tell(path);
+
+  fh_real_resolve();
+  // A failing try of a path search is no exec.
+  if (process_is_child() && (!path || access(path, X_OK) == 0)) {
+    if (output_wants_events()) {
+      tell_exec(path ? path : "(descriptor)", 0);
+      process.exec_told = true;
+    }
+    ended(OUTCOME_EXEC);
+  }
+  errno = saved;
+  return target;
+}
+
+// The exec failed after all: the child runs on.
+int
+exec_after(const char *path, int result)
+{
+  int error = errno;
+
+  if (!process_is_child())
+    return result;
+  process.exec_error = error;
+  if (process.outcome)
+    process.outcome->ended = OUTCOME_NONE;
+  if (process.exec_told) {
+    process.exec_told = false;
+    tell_exec(path ? path : "(descriptor)", error);
+  }
+  errno = error;
+  return result;
+}
+
+FH_EXPORT int
+FH_WRAPPER(execve)(const char *path, char *const arguments[], char *const environment[])
+{
+  enum target target = exec_before(path);
+  return exec_after(path, fh_real.execve(path, arguments, EXEC_ADAPTED(environment, target)));
+}
+
+FH_EXPORT int
+FH_WRAPPER(execv)(const char *path, char *const arguments[])
+{
+  return FH_WRAPPER(execve)(path, arguments, FH_ENVIRON);
+}
+
+FH_EXPORT int
+FH_WRAPPER(execvp)(const char *file, char *const arguments[])
+{
+  return exec_search(file, arguments, FH_ENVIRON);
+}
+
+// The variadic forms: the arguments up to NULL, as an array on the stack.
+#define COUNT_ARGUMENTS(list, n)                                                                   \
+  do {                                                                                             \
+    va_list counting;                                                                              \
+    va_copy(counting, list);                                                                       \
+    for (n = 1; va_arg(counting, char *); n++)                                                     \
+      ;                                                                                            \
+    va_end(counting);                                                                              \
+  } while (0)
+
+static void
+collect(char **to, const char *first, size_t n, va_list *list)
+{
+  to[0] = (char *)(uintptr_t)first;
+  for (size_t i = 1; i <= n; i++)
+    to[i] = va_arg(*list, char *);
+}
+
+FH_EXPORT int
+FH_WRAPPER(execl)(const char *path, const char *first, ...)
+{
+  va_list list;
+  size_t n;
+
+  va_start(list, first);
+  COUNT_ARGUMENTS(list, n);
+  char **arguments = alloca((n + 1) * sizeof(char *));
+  collect(arguments, first, n, &list);
+  va_end(list);
+  return FH_WRAPPER(execve)(path, arguments, FH_ENVIRON);
+}
+
+FH_EXPORT int
+FH_WRAPPER(execlp)(const char *file, const char *first, ...)
+{
+  va_list list;
+  size_t n;
+
+  va_start(list, first);
+  COUNT_ARGUMENTS(list, n);
+  char **arguments = alloca((n + 1) * sizeof(char *));
+  collect(arguments, first, n, &list);
+  va_end(list);
+  return exec_search(file, arguments, FH_ENVIRON);
+}
+
+FH_EXPORT int
+FH_WRAPPER(execle)(const char *path, const char *first, ...)
+{
+  va_list list;
+  size_t n;
+
+  va_start(list, first);
+  COUNT_ARGUMENTS(list, n);
+  char **arguments = alloca((n + 1) * sizeof(char *));
+  collect(arguments, first, n, &list);
+  char *const *environment = va_arg(list, char *const *);
+  va_end(list);
+  return FH_WRAPPER(execve)(path, arguments, environment);
+}
+
+FH_EXPORT int
+FH_WRAPPER(posix_spawn)(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const arguments[],
+                        char *const environment[])
+{
+  int saved = errno;
+
+  fh_real_resolve();
+  enum target target = look_and_tell(path);
+  errno = saved;
+  return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
+                             EXEC_ADAPTED(environment, target));
+}
+
+FH_EXPORT int
+FH_WRAPPER(posix_spawnp)(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                         const posix_spawnattr_t *attributes, char *const arguments[],
+                         char *const environment[])
+{
+  char path[1024];
+  int saved = errno;
+
+  fh_real_resolve();
+  enum target target = exec_find(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
+  errno = saved;
+  return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
+                              EXEC_ADAPTED(environment, target));
+}
+
+void
+exec_before_exit(int status)
+{
+  int saved = errno;
+
+  if (!process_is_child()) {
+    errno = saved;
+    return;
+  }
+  if (output_wants_events()) {
+    char bytes[2048];
+    struct text t = {.bytes = bytes, .size = sizeof bytes};
+    event_exit(&t, status);
+    output_event(&t);
+  }
+  ended(process.exec_error ? OUTCOME_EXEC : OUTCOME_EXIT);
+  process.fork_id[0] = 0;
+  errno = saved;
+}
+
+FH_EXPORT void
+FH_WRAPPER(_exit)(int status)
+{
+  fh_real_resolve();
+  exec_before_exit(status);
+  fh_real._exit(status);
+  __builtin_unreachable();
+}
+
+FH_EXIT_ALIASES
