@@ -1,6 +1,11 @@
-"""The library for macOS, as scripts/build-macos cross-builds it: what dyld needs of it."""
+"""The library for macOS, as scripts/build-macos cross-builds it: what dyld needs of it; and what it
+does in a program of macOS that tests/darwin/loader.c runs on Linux."""
 
-from harness import TOP
+import re
+import tempfile
+from pathlib import Path
+
+from harness import BUILD, TOP, environment, execute, read_events
 from macho import slices
 from run import Skip
 
@@ -66,3 +71,102 @@ def test_only_libsystem_is_needed():
 def test_is_signed_on_arm64():
     flags = images()["arm64"].signature_flags()
     assert flags is not None and flags & AD_HOC, flags
+
+
+LOADER = BUILD / "tests/darwin/macho_loader"
+HAZARD = MACOS / "x86_64/tests/darwin/programs/hazard"
+
+
+def run_program(*arguments, library=MACOS / "x86_64/preload/libforkhound.dylib", options="", flags=()):
+    """Of the program hazard: the process that ended, and the events."""
+    images()
+    if not LOADER.exists():
+        raise Skip("the loader is built with the unit tests: -Dunit_tests=enabled")
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        env = environment(DYLD_INSERT_LIBRARIES=str(library),
+                          FORKHOUND_OPTIONS=f"log_path={log}" + (":" + options if options else ""))
+        process = execute([LOADER, *flags, library, HAZARD, *arguments], env=env)
+        return process, read_events(log)
+
+
+# The first fork of a place suspends all three; the second does if that keeps within the budget.
+def expect_balance(process, suspensions=(3, 6)):
+    found = re.search(r"^loader: balanced after (\d+) suspensions\n\Z", process.stderr, re.M)
+    assert found and int(found[1]) in suspensions, process.stderr
+
+
+def functions(report, begin, end):
+    start = report.index(begin)
+    part = report[start:report.index(end, start + len(begin))]
+    return re.findall(r"#\d+ +(\S+)", part)
+
+
+def test_reports_a_hazard():
+    process, events = run_program()
+    report = process.stderr
+    assert process.returncode == 7, process
+    assert report.count("forkhound: HAZARD:") == 1, report
+    assert "(hazard) runs on in a copy of a process that had 4 threads" in report, report
+    assert "3 other threads were alive: 3 hazard" in report, report
+    forker = functions(report, "Forked by", "Thread ")
+    assert forker == ["fork_here", "main", "start"], report
+    assert len(re.findall(r'Thread \d+ "sleeper" \(hazard\), (sleeping|running), stack', report)) == 3, report
+    other = functions(report, "Thread ", "created by")
+    assert other[-3:] == ["sleep_here", "sleeper", "_pthread_start"], report
+    assert re.search(r"#0 +pause .*\n +#1 +sleep_here ", report), report
+    maker = functions(report, "created by", "Thread ")
+    assert maker[:2] == ["start_here", "main"], report
+    expect_balance(process)
+
+    first, again = [e for e in events if e["event"] == "fork"]
+    assert first["entry"] == "fork" and first["threads"] == 4 and first["capture"] == "mach", first
+    assert [t["thread"] for t in first["others"]] == ["sleeper"] * 3, first
+    assert all(len(m["build_id"]) == 32 for m in first["modules"]), first["modules"]
+    assert again["same_as"] == first["id"] and again["seen"] == 2, again
+    ends = [e for e in events if e["event"] == "exit"]
+    assert [e["status"] for e in ends] == [7, 7], ends
+    assert {e["fork"] for e in ends} == {first["id"], again["id"]}, ends
+
+
+def test_an_exec_is_no_hazard():
+    process, events = run_program("/bin/true")
+    assert process.returncode == 0 and "HAZARD" not in process.stderr, process.stderr
+    execs = [e for e in events if e["event"] == "exec"]
+    assert [e["path"] for e in execs] == ["/bin/true"] * 2, events
+    # On macOS it would be in a place of the system's: its children would not be seen.
+    blind = [e for e in events if e["event"] == "blind"]
+    assert blind and all("System Integrity Protection" in e["why"] for e in blind), events
+    expect_balance(process)
+
+
+def test_an_exec_that_fails():
+    process, events = run_program("/no/such/program")
+    assert process.returncode == 7, process
+    assert not [e for e in events if e["event"] == "exec"], events
+    assert process.stderr.count("forkhound: HAZARD:") == 1, process.stderr
+
+
+def test_fork_handlers_are_the_second_net():
+    process, events = run_program(flags=["--only-handlers"])
+    assert process.stderr.count("forkhound: HAZARD:") == 1, process.stderr
+    first, again = [e for e in events if e["event"] == "fork"]
+    assert "entry" not in first and first["threads"] == 4, first
+    assert "fork_here" in functions(process.stderr, "Forked by", "Thread "), process.stderr
+    expect_balance(process)
+
+
+def test_without_a_capture_nothing_is_suspended():
+    process, events = run_program(options="capture=off")
+    forks = [e for e in events if e["event"] == "fork"]
+    assert [e["capture"] for e in forks] == ["none", "none"], forks
+    expect_balance(process, (0,))
+
+
+def test_suppressions_know_the_symbols():
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("hazard:^fork_here$\n")
+        file.flush()
+        process, _ = run_program(options=f"suppressions={file.name}")
+    assert "HAZARD" not in process.stderr, process.stderr
+    expect_balance(process)
