@@ -1,5 +1,6 @@
 #include "run.h"
 #include "check.h"
+#include "command_environment.h"
 #include "json_get.h"
 #include "linger.h"
 #include "rundir.h"
@@ -105,30 +106,6 @@ find_library(void)
       "../lib of %s: "
       "set FORKHOUND_LIBRARY to its path",
       directory);
-}
-
-/* The environment of the command; `library` is NULL to leave LD_PRELOAD as it is. */
-static char **
-command_environment(const char *library)
-{
-  extern char **environ;
-  size_t count = 0, used = 0;
-  while (environ[count])
-    count++;
-  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
-  const char *old = getenv("LD_PRELOAD");
-  for (size_t i = 0; i < count; i++) {
-    bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
-                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
-    if (!replaced)
-      result[used++] = xstrdup(environ[i]);
-  }
-  if (library)
-    result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
-                                 : xasprintf("LD_PRELOAD=%s", library);
-  result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
-  result[used] = NULL;
-  return result;
 }
 
 static void
@@ -518,7 +495,7 @@ run(const struct options *options)
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = command_environment(preload);
+  char **environment = command_environment("LD_PRELOAD", preload, rundir_events());
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)

@@ -2,6 +2,7 @@
 
 #include "instant.h"
 #include "kernel.h"
+#include "symbol.h"
 #include "unsafe_calls.h"
 
 #include <inttypes.h>
@@ -19,8 +20,10 @@ begin(struct text *t, const char *event, uint64_t time_ns)
 
 static void
 add_stack(struct text *t, const char *name, const struct story *story,
-          const struct story_stack *stack)
+          const struct story_stack *stack, bool first_is_return_address)
 {
+  char symbol[512];
+
   text_add(t, ",\"%s\":[", name);
   for (int i = 0; i < stack->count; i++) {
     uint64_t pc = stack->frames[i].pc;
@@ -34,6 +37,12 @@ add_stack(struct text *t, const char *name, const struct story *story,
       text_add_string(t, ",\"offset\":\"");
       text_add_hex(t, pc - m->base);
       text_add_string(t, "\"");
+      // A return address may be the first byte of the next function.
+      if (symbol_of_event(m->path, pc - m->base - (i > 0 || first_is_return_address), symbol,
+                          sizeof symbol)) {
+        text_add_string(t, ",\"function\":");
+        text_add_json(t, symbol);
+      }
     }
     text_add_string(t, "}");
   }
@@ -134,10 +143,10 @@ add_thread(struct text *t, const struct story *story, const struct story_thread 
   text_add_json(t, thread->group);
   if (thread->exact)
     text_add(t, ",\"exact\":\"%s\"", thread->exact);
-  add_stack(t, "stack", story, &thread->stack);
+  add_stack(t, "stack", story, &thread->stack, false);
   add_python(t, story, &thread->python);
   if (thread->creator) {
-    add_stack(t, "created_by", story, &thread->created_by);
+    add_stack(t, "created_by", story, &thread->created_by, true);
     text_add(t, ",\"creator_tid\":%d", (int)thread->creator);
   }
   text_add(t, "}");
@@ -171,7 +180,7 @@ event_fork(struct text *t, const struct story *story)
   if (story->evidence)
     text_add(t, ",\"evidence\":\"0x%" PRIx64 "\"", story->evidence);
   if (!story->same_as) {
-    add_stack(t, "site", story, &story->site);
+    add_stack(t, "site", story, &story->site, true);
     if (story->interpreter)
       add_interpreter(t, story);
     text_add(t, ",\"others\":[");

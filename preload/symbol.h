@@ -11,3 +11,7 @@
 // symbol_done(). One thread at a time.
 bool symbol_find(const char *path, uint64_t offset, char *name, size_t size);
 void symbol_done(void);
+
+// The same for an event. On Linux always false: the command names functions itself, by elfutils,
+// which knows more.
+bool symbol_of_event(const char *path, uint64_t offset, char *name, size_t size);

@@ -28,3 +28,9 @@ void
 symbol_done(void)
 {
 }
+
+bool
+symbol_of_event(const char *path, uint64_t offset, char *name, size_t size)
+{
+  return symbol_find(path, offset, name, size);
+}

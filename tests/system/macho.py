@@ -181,6 +181,10 @@ class Image:
 
     def signature_flags(self):
         """Of the code directory; None without a signature."""
+        at = self.signature_flags_at()
+        return at and struct.unpack_from(">I", self.data, at)[0]
+
+    def signature_flags_at(self):
         if CODE_SIGNATURE not in self.commands:
             return None
         offset = struct.unpack_from("<I", self.data, self.commands[CODE_SIGNATURE] + 8)[0]
@@ -189,5 +193,5 @@ class Image:
         for i in range(count):
             blob = offset + struct.unpack_from(">2I", self.data, offset + 12 + 8 * i)[1]
             if struct.unpack_from(">I", self.data, blob)[0] == 0xFADE0C02:
-                return struct.unpack_from(">I", self.data, blob + 12)[0]
+                return blob + 12
         return None
