@@ -7,7 +7,7 @@ static const uint64_t ADDRESS_BITS = (UINT64_C(1) << 47) - 1;
 bool
 mach_state(thread_act_t port, struct registers *r)
 {
-  arm_thread_state64_t state;
+  arm_thread_state64_t state = {0};
   mach_msg_type_number_t count = ARM_THREAD_STATE64_COUNT;
 
   if (thread_get_state(port, ARM_THREAD_STATE64, (thread_state_t)&state, &count) != KERN_SUCCESS)

@@ -3,7 +3,7 @@
 bool
 mach_state(thread_act_t port, struct registers *r)
 {
-  x86_thread_state64_t state;
+  x86_thread_state64_t state = {0};
   mach_msg_type_number_t count = x86_THREAD_STATE64_COUNT;
 
   if (thread_get_state(port, x86_THREAD_STATE64, (thread_state_t)&state, &count) != KERN_SUCCESS)

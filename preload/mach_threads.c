@@ -27,7 +27,7 @@ mach_threads_self(void)
 pid_t
 mach_thread_id(thread_act_t port)
 {
-  thread_identifier_info_data_t info;
+  thread_identifier_info_data_t info = {0};
   mach_msg_type_number_t count = THREAD_IDENTIFIER_INFO_COUNT;
 
   if (thread_info(port, THREAD_IDENTIFIER_INFO, (thread_info_t)&info, &count) != KERN_SUCCESS)
@@ -38,7 +38,7 @@ mach_thread_id(thread_act_t port)
 char
 mach_thread_run_state(thread_act_t port)
 {
-  thread_basic_info_data_t info;
+  thread_basic_info_data_t info = {0};
   mach_msg_type_number_t count = THREAD_BASIC_INFO_COUNT;
 
   if (thread_info(port, THREAD_BASIC_INFO, (thread_info_t)&info, &count) != KERN_SUCCESS ||
@@ -50,7 +50,7 @@ mach_thread_run_state(thread_act_t port)
 void
 mach_thread_name(thread_act_t port, char *name, size_t size)
 {
-  thread_extended_info_data_t info;
+  thread_extended_info_data_t info = {0};
   mach_msg_type_number_t count = THREAD_EXTENDED_INFO_COUNT;
 
   name[0] = 0;

@@ -20,7 +20,7 @@ read_commands(struct module *m, const struct mach_header_64 *header)
        i++) {
     const struct load_command *command = (const void *)at;
     const struct segment_command_64 *segment = (const void *)at;
-    if (command->cmd == LC_SEGMENT_64 && strncmp(segment->segname, SEG_TEXT, 16) == 0)
+    if (command->cmd == LC_SEGMENT_64 && memcmp(segment->segname, SEG_TEXT, sizeof SEG_TEXT) == 0)
       m->high = m->base + segment->vmsize;
     if (command->cmd == LC_UUID) {
       const struct uuid_command *uuid = (const void *)at;

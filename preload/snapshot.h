@@ -41,5 +41,8 @@ void snapshot_free(struct snapshot *s);
 // The name of threads[i], which may still live, cut to `size`; "" for none.
 void snapshot_name(const struct snapshot *s, int i, char *name, size_t size);
 
-// What threads are stopped with, as the event names it.
-const char *snapshot_means(void);
+// How the threads were taken, as the event names it.
+const char *snapshot_means(const struct snapshot *s);
+
+// What a report says of the stacks of threads that were not stopped.
+const char *snapshot_instead(void);

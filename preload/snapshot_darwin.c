@@ -128,7 +128,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
   s->stack_bytes = stack_bytes;
   s->copies = (unsigned char *)s + table;
   if (!suspend)
-    s->why = "capture=proc: there is no /proc on this system";
+    s->why = "capture=proc, and this system has no /proc";
 
   s->stop_began = kernel_clock();
   for (int pass = 0; pass < PASSES && hold_new(s, suspend) > 0; pass++)
@@ -158,9 +158,15 @@ snapshot_free(struct snapshot *s)
 }
 
 const char *
-snapshot_means(void)
+snapshot_means(const struct snapshot *s)
 {
-  return "mach";
+  return s->stopped ? "mach" : "none";
+}
+
+const char *
+snapshot_instead(void)
+{
+  return "There are no stacks of other threads";
 }
 
 void

@@ -191,9 +191,15 @@ snapshot_free(struct snapshot *s)
 }
 
 const char *
-snapshot_means(void)
+snapshot_means(const struct snapshot *s)
 {
-  return "ptrace";
+  return s->stopped ? "ptrace" : "proc";
+}
+
+const char *
+snapshot_instead(void)
+{
+  return "Stacks are from /proc";
 }
 
 void

@@ -199,7 +199,7 @@ tell(pid_t child)
     story->same_as = call.site->first;
   }
   if (call.snapshot) {
-    story->capture = call.snapshot->stopped ? snapshot_means() : "proc";
+    story->capture = snapshot_means(call.snapshot);
     story->why = call.snapshot->why;
     story->capture_ns = call.snapshot->capture_ns;
     story->stopped_ns = call.snapshot->stopped_ns;

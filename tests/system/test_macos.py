@@ -29,8 +29,9 @@ def images():
 def test_links_without_a_warning():
     images()
     for name in ("arm64", "x86_64"):
-        log = (MACOS / name / "build.log").read_text()
-        assert "warning:" not in log, log
+        assert "warning:" not in (MACOS / name / "build.log").read_text(), name
+        build = (MACOS / name / "build.ninja").read_text()
+        assert "-Wl,-fatal_warnings" in build and "-Werror" in build, "a warning would be no error"
 
 
 def test_interposed_pairs():
@@ -173,6 +174,15 @@ def test_without_a_capture_nothing_is_suspended():
     process, events = run_program(options="capture=off")
     forks = [e for e in events if e["event"] == "fork"]
     assert [e["capture"] for e in forks] == ["none", "none"], forks
+    expect_balance(process, (0,))
+
+
+def test_threads_that_must_not_be_suspended():
+    process, events = run_program(options="capture=proc")
+    forks = [e for e in events if e["event"] == "fork"]
+    assert [e["capture"] for e in forks] == ["none", "none"], forks
+    assert [t["thread"] for t in forks[0]["others"]] == ["sleeper"] * 3, forks[0]
+    assert "There are no stacks of other threads: capture=proc, and" in process.stderr, process.stderr
     expect_balance(process, (0,))
 
 
