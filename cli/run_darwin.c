@@ -192,7 +192,7 @@ reap(struct driver *driver)
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (sample_watch_reaped(&driver->children, pid) || pid != driver->command)
+    if (sample_watch_reaped(&driver->children, pid, status) || pid != driver->command)
       continue;
     driver->ended = true;
     driver->status = status;

@@ -142,14 +142,20 @@ sample_watch_tick(struct sample_watch *watch, const struct model *model)
 }
 
 bool
-sample_watch_reaped(struct sample_watch *watch, pid_t pid)
+sample_watch_reaped(struct sample_watch *watch, pid_t pid, int status)
 {
   if (!watch->asking || pid != watch->asking)
     return false;
   watch->asking = 0;
-  for (size_t i = 0; i < watch->count; i++)
-    if (watch->list[i].pid == watch->asked)
-      judge(watch, &watch->list[i]);
+  if (!status) {
+    for (size_t i = 0; i < watch->count; i++)
+      if (watch->list[i].pid == watch->asked)
+        judge(watch, &watch->list[i]);
+  } else if (!watch->warned && !kill(watch->asked, 0)) {
+    watch->warned = true;
+    message("%s could not look at child %d: whether it is stuck is not known", system_sampler(),
+            (int)watch->asked);
+  }
   unlink(watch->file);
   return true;
 }

@@ -22,6 +22,7 @@ struct sample_watch {
   char *file;   /* that sample(1) writes */
   pid_t asking; /* sample(1) runs; 0: it does not */
   pid_t asked;  /* the process it looks at */
+  bool warned;  /* that it could not */
   void (*found)(void *context, json_t *event);
   void *context;
 };
@@ -37,8 +38,9 @@ void sample_watch_tick(struct sample_watch *watch, const struct model *model);
 /* Some child has not been looked at yet, or is just being looked at. */
 bool sample_watch_busy(const struct sample_watch *watch);
 
-/* Whether the pid was the sampler's, which has ended. From whoever waits for children. */
-bool sample_watch_reaped(struct sample_watch *watch, pid_t pid);
+/* Whether the pid was the sampler's, which has ended with this status of waitpid(). From whoever
+   waits for children. */
+bool sample_watch_reaped(struct sample_watch *watch, pid_t pid, int status);
 
 void sample_watch_free(struct sample_watch *watch);
 

@@ -315,5 +315,14 @@ def test_a_deadlock_is_suspected_and_no_more():
     assert "1 hazard; 1 suspect" in process.stderr, process.stderr
 
 
+def test_a_sampler_that_fails_is_told_of():
+    process = run_command(program=HAZARD.with_name("deadlock"), FAKE_SAMPLER="/bin/false",
+                          flags=("--stuck-after", "0.2", "--time-limit", "1"))
+    assert "/bin/false could not look at child " in process.stderr, process.stderr
+    process = run_command(program=HAZARD.with_name("deadlock"), FAKE_SAMPLER="/no/sampler",
+                          flags=("--stuck-after", "0.2", "--time-limit", "1"))
+    assert "/no/sampler: No such file or directory: children that are stuck" in process.stderr, process
+
+
 def test_a_child_that_waits_for_data_is_not_suspected():
     assert "SUSPECT" not in run_deadlock("__read_nocancel").stderr
