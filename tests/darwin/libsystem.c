@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -443,12 +444,11 @@ pthread_once_(struct darwin_once *once, void (*function)(void))
 
   if (once->signature != 0x30b1bcba)
     die("a pthread_once_t that is not initialized");
-  if (__atomic_compare_exchange_n(&once->state, &expected, 1, false, __ATOMIC_SEQ_CST,
-                                  __ATOMIC_SEQ_CST)) {
+  if (atomic_compare_exchange_strong(&once->state, &expected, 1)) {
     function();
-    __atomic_store_n(&once->state, 2, __ATOMIC_SEQ_CST);
+    atomic_store(&once->state, 2);
   }
-  while (__atomic_load_n(&once->state, __ATOMIC_SEQ_CST) != 2)
+  while (atomic_load(&once->state) != 2)
     sched_yield();
   return 0;
 }
