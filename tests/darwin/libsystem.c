@@ -9,8 +9,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <utmp.h>
 
 static const char *program_path;
 
@@ -517,6 +520,40 @@ fork_(void)
 }
 
 static pid_t
+forkpty_(int *master, char *name, const void *terminal, const void *size)
+{
+  int slave;
+
+  if (name || terminal || size)
+    die("forkpty() with a name, a terminal or a size");
+  if (openpty(master, &slave, NULL, NULL, NULL) != 0)
+    return (pid_t)result(-1);
+  pid_t child = fork_();
+  if (child == 0)
+    login_tty(slave);
+  close(slave);
+  return child;
+}
+
+static int
+chdir_(const char *path)
+{
+  return (int)result(chdir(path));
+}
+
+static int
+dup2_(int from, int to)
+{
+  return (int)result(dup2(from, to));
+}
+
+static pid_t
+setsid_(void)
+{
+  return (pid_t)result(setsid());
+}
+
+static pid_t
 waitpid_(pid_t pid, int *status, int options)
 {
   return (pid_t)result(waitpid(pid, status, options));
@@ -532,6 +569,25 @@ static int
 execvp_(const char *file, char *const arguments[])
 {
   return (int)result(execvp(file, arguments));
+}
+
+// They return the error.
+static int
+posix_spawn_(pid_t *child, const char *path, const void *actions, const void *attributes,
+             char *const arguments[], char *const environment[])
+{
+  if (actions || attributes)
+    die("posix_spawn() with actions or attributes");
+  return darwin_error(posix_spawn(child, path, NULL, NULL, arguments, environment));
+}
+
+static int
+posix_spawnp_(pid_t *child, const char *file, const void *actions, const void *attributes,
+              char *const arguments[], char *const environment[])
+{
+  if (actions || attributes)
+    die("posix_spawnp() with actions or attributes");
+  return darwin_error(posix_spawnp(child, file, NULL, NULL, arguments, environment));
 }
 
 static void
@@ -600,15 +656,18 @@ static const struct {
     IS("__exit", exit_at_once),
     IS("_access", access_),
     IS("_atexit", at_exit),
+    IS("_chdir", chdir_),
     IS("_clock_gettime", clock_gettime_),
     IS("_clock_gettime_nsec_np", clock_gettime_nsec_np_),
     IS("_close", close_),
     IS("_dladdr", dladdr_),
+    IS("_dup2", dup2_),
     IS("_execve", execve_),
     IS("_execvp", execvp_),
     IS("_exit", libsystem_exit),
     IS("_fflush", fflush),
     IS("_fork", fork_),
+    IS("_forkpty", forkpty_),
     IS("_fstat$INODE64", fstat_),
     IS("_getenv", getenv),
     IS("_getgid", getgid),
@@ -627,10 +686,13 @@ static const struct {
     IS("_munmap", munmap),
     IS("_nanosleep", nanosleep_),
     IS("_open", open_),
+    IS("_posix_spawn", posix_spawn_),
+    IS("_posix_spawnp", posix_spawnp_),
     IS("_pread", pread_),
     IS("_pthread_atfork", pthread_atfork_),
     IS("_pthread_create", pthread_create_),
     IS("_pthread_is_threaded_np", pthread_is_threaded_np),
+    IS("_pthread_join", pthread_join),
     IS("_pthread_key_create", pthread_key_create_),
     IS("_pthread_mach_thread_np", pthread_mach_thread_np),
     IS("_pthread_main_np", pthread_main_np),
@@ -644,6 +706,7 @@ static const struct {
     IS("_pthread_threadid_np", pthread_threadid_np),
     IS("_read", read_),
     IS("_sched_yield", sched_yield),
+    IS("_setsid", setsid_),
     IS("_sigpending", sigpending_),
     IS("_sigwait", sigwait_),
     IS("_snprintf", snprintf),
@@ -676,18 +739,12 @@ static const struct {
     IS("_write", write_),
     // Bound, but called by no test.
     IS("__tlv_bootstrap", not_there),
-    IS("_chdir", not_there),
     IS("_daemon", not_there),
     IS("_daemon$1050", not_there),
-    IS("_dup2", not_there),
     IS("_execl", not_there),
     IS("_execle", not_there),
     IS("_execlp", not_there),
     IS("_execv", not_there),
-    IS("_forkpty", not_there),
-    IS("_posix_spawn", not_there),
-    IS("_posix_spawnp", not_there),
-    IS("_setsid", not_there),
     IS("dyld_stub_binder", not_there),
 };
 

@@ -91,8 +91,8 @@ HAZARD = MACOS / "x86_64/tests/darwin/programs/hazard"
 LIBRARY_X86_64 = MACOS / "x86_64/preload/libforkhound.dylib"
 
 
-def run_program(*arguments, library=LIBRARY_X86_64, options="", flags=()):
-    """Of the program hazard: the process that ended, and the events."""
+def run_program(*arguments, program=HAZARD, library=LIBRARY_X86_64, options="", flags=()):
+    """The process that ended, and the events."""
     images()
     if not LOADER.exists():
         raise Skip("the loader is built with the unit tests: -Dunit_tests=enabled")
@@ -100,7 +100,7 @@ def run_program(*arguments, library=LIBRARY_X86_64, options="", flags=()):
         log = Path(folder) / "log"
         env = environment(DYLD_INSERT_LIBRARIES=str(library),
                           FORKHOUND_OPTIONS=f"log_path={log}" + (":" + options if options else ""))
-        process = execute([LOADER, *flags, library, HAZARD, *arguments], env=env)
+        process = execute([LOADER, *flags, library, program, *arguments], env=env)
         return process, read_events(log)
 
 
@@ -193,6 +193,76 @@ def test_suppressions_know_the_symbols():
         process, _ = run_program(options=f"suppressions={file.name}")
     assert "HAZARD" not in process.stderr, process.stderr
     expect_balance(process)
+
+
+def run_calls(what, **how):
+    return run_program(what, program=HAZARD.with_name("calls"), **how)
+
+
+# Each form of exec is told of, gets its arguments, and gives our variables back to an environment
+# that has lost them.
+def test_the_exec_family():
+    for call in ("execv", "execvp", "execl", "execlp", "execle", "execve"):
+        process, events = run_calls(call)
+        assert process.returncode == 0, (call, process)
+        assert [e["path"] for e in events if e["event"] == "exec"] == ["/usr/bin/env"], (call, events)
+        assert "HAZARD" not in process.stderr, (call, process.stderr)
+        variables = process.stdout.splitlines()
+        assert f"DYLD_INSERT_LIBRARIES={LIBRARY_X86_64}" in variables, (call, variables)
+        assert any(v.startswith("FORKHOUND_OPTIONS=") for v in variables), (call, variables)
+        letters = [v for v in variables if re.fullmatch("[A-G]=[0-9]", v)]
+        if call in ("execl", "execlp"):
+            assert letters == [f"{chr(64 + i)}={i}" for i in range(1, 8)], (call, variables)
+        if call in ("execle", "execve"):
+            assert len(variables) == 2 + (call == "execle"), (call, variables)
+        expect_balance(process, (1,))
+
+
+def test_spawning():
+    for call in ("spawn", "spawnp"):
+        process, events = run_calls(call)
+        assert process.returncode == 0 and "HAZARD" not in process.stderr, (call, process)
+        assert not [e for e in events if e["event"] == "fork"], (call, events)
+        assert [e["path"] for e in events if e["event"] == "blind"] == ["/usr/bin/env"], (call, events)
+        assert f"DYLD_INSERT_LIBRARIES={LIBRARY_X86_64}" in process.stdout, (call, process.stdout)
+
+
+def test_a_thread_made_in_the_child_is_noted():
+    _, events = run_calls("thread")
+    assert [e["unsafe_calls"] for e in events if e["event"] == "exec"] == [["pthread_create"]], events
+
+
+def test_threads_that_a_fork_handler_stops():
+    process, events = run_calls("handlers")
+    assert process.returncode == 9 and "HAZARD" not in process.stderr, process
+    fork, = [e for e in events if e["event"] == "fork"]
+    assert fork["threads"] == 1 and fork["threads_at_entry"] == 2, fork
+    assert len(fork["gone"]) == 1, fork
+    expect_balance(process, (0,))
+
+
+def test_forkpty():
+    process, events = run_calls("forkpty")
+    assert process.returncode == 5, process
+    assert [e["entry"] for e in events if e["event"] == "fork"] == ["forkpty"], events
+    expect_balance(process, (1,))
+
+
+def test_daemon():
+    process, events = run_calls("daemon")
+    assert process.returncode == 0 and process.stdout == "a daemon\n", process
+    assert [e["entry"] for e in events if e["event"] == "fork"] == ["daemon"], events
+    assert process.stderr.count("forkhound: HAZARD:") == 1, process.stderr
+
+
+# exit() tells its status, and a return from main() does not.
+def test_the_exit_status():
+    process, _ = run_calls("exit", options="exitcode=66")
+    assert process.returncode == 3, process
+    process, _ = run_calls("return", options="exitcode=66")
+    assert process.returncode == 66, process
+    process, _ = run_calls("return")
+    assert process.returncode == 0, process
 
 
 def run_command(*arguments, program=HAZARD, flags=("--fail-on", "never"), **more):
