@@ -250,8 +250,8 @@ finished(struct driver *driver)
   long long now = now_ns(CLOCK_MONOTONIC);
   if (!driver->left_ns)
     driver->left_ns = now + driver->children.stuck_after_ns + KILL_AFTER_NS;
-  if (driver->limit_reached)
-    return driver->children.count == 0;
+  if (driver->limit_reached) /* one of other rights than ours may stay */
+    return driver->children.count == 0 || now >= driver->kill_ns + KILL_AFTER_NS;
   return !sample_watch_busy(&driver->children) || now >= driver->left_ns;
 }
 
