@@ -1,4 +1,5 @@
 #include "check.h"
+#include "find_command.h"
 #include "text.h"
 
 #include <elf.h>
@@ -9,35 +10,6 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-static bool
-executable_file(const char *path)
-{
-  struct stat st;
-  return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
-}
-
-static char *
-find_command(const char *command)
-{
-  if (strchr(command, '/'))
-    return executable_file(command) ? xstrdup(command) : NULL;
-  const char *path = getenv("PATH");
-  if (!path)
-    path = "/bin:/usr/bin";
-  while (*command) {
-    size_t length = strcspn(path, ":");
-    char *file =
-        length ? xasprintf("%.*s/%s", (int)length, path, command) : xasprintf("./%s", command);
-    if (executable_file(file))
-      return file;
-    free(file);
-    if (!path[length])
-      break;
-    path += length + 1;
-  }
-  return NULL;
-}
 
 /* The interpreter named in a "#!" line, or NULL. */
 static char *

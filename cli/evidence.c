@@ -10,19 +10,6 @@
 
 enum { MOST_THREADS = 10000, COMPARED = 256 };
 
-json_t *
-find_thread(const json_t *others, long long tid)
-{
-  size_t i;
-  json_t *other;
-  json_array_foreach((json_t *)others, i, other)
-  {
-    if (get_integer(other, "tid") == tid)
-      return other;
-  }
-  return NULL;
-}
-
 /* The list up to its end; the caller frees it. Returns the number of threads, 0 where what is there
    is no such list. */
 static size_t

@@ -11,7 +11,4 @@
    reference; NULL: the event names no evidence, or it cannot be read. */
 json_t *evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event);
 
-/* The thread with this tid in such an array (NULL: none is there); a borrowed reference. */
-json_t *find_thread(const json_t *others, long long tid);
-
 #endif

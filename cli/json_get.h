@@ -25,4 +25,19 @@ get_array(const json_t *object, const char *key)
   return json_is_array(value) ? value : NULL;
 }
 
+/* The thread with this tid in an array like `others` of a fork event (NULL: none is there); a
+   borrowed reference. */
+static inline json_t *
+find_thread(const json_t *others, long long tid)
+{
+  size_t i;
+  json_t *other;
+  json_array_foreach((json_t *)others, i, other)
+  {
+    if (get_integer(other, "tid") == tid)
+      return other;
+  }
+  return NULL;
+}
+
 #endif

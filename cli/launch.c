@@ -1,5 +1,4 @@
 #include "launch.h"
-#include "rundir.h"
 #include "text.h"
 
 #include <errno.h>
@@ -50,29 +49,6 @@ launch_find_library(void)
       "../lib of %s: "
       "set FORKHOUND_LIBRARY to its path",
       directory);
-}
-
-char **
-launch_environment(const char *library)
-{
-  extern char **environ;
-  size_t count = 0, used = 0;
-  while (environ[count])
-    count++;
-  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
-  const char *old = getenv("LD_PRELOAD");
-  for (size_t i = 0; i < count; i++) {
-    bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
-                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
-    if (!replaced)
-      result[used++] = xstrdup(environ[i]);
-  }
-  if (library)
-    result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
-                                 : xasprintf("LD_PRELOAD=%s", library);
-  result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
-  result[used] = NULL;
-  return result;
 }
 
 /* In the child: never returns. */

@@ -7,9 +7,6 @@
 /* The path of libforkhound.so: that of FORKHOUND_LIBRARY, or beside the command. Dies if there is
    none. */
 char *launch_find_library(void);
-/* The environment of the command, of the run directory made before; `library` is NULL to leave
-   LD_PRELOAD as it is. */
-char **launch_environment(const char *library);
 /* Starts job->command. 0, or the errno of the exec that failed. */
 int launch(struct job *job, char **command, char **environment);
 

@@ -1,5 +1,4 @@
 #include "advice.h"
-#include "evidence.h"
 #include "json_get.h"
 #include "python_stack.h"
 #include "render.h"
@@ -42,6 +41,8 @@ lock_name(const json_t *lock)
   if (json_object_get(lock, "fd"))
     return xasprintf("%s, descriptor %lld", get_string(lock, "kind"), get_integer(lock, "fd"));
   const char *kind = get_string(lock, "kind"), *symbol = get_string(lock, "symbol");
+  if (kind && !json_object_get(lock, "address")) /* not known on macOS */
+    return xstrdup(kind);
   const char *module = get_string(lock, "module"), *offset = get_string(lock, "offset");
   char *where = module ? xasprintf(" (%s+%s)", base_name(module), offset ? offset : "?")
                        : xstrdup(" (not in a module: heap or stack)");

@@ -1,5 +1,6 @@
 #include "run.h"
 #include "check.h"
+#include "command_environment.h"
 #include "job.h"
 #include "json_get.h"
 #include "launch.h"
@@ -318,7 +319,7 @@ run(const struct options *options)
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = launch_environment(preload);
+  char **environment = command_environment("LD_PRELOAD", preload, rundir_events());
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)

@@ -20,10 +20,14 @@ is_ours(const json_t *frame)
 static bool
 is_c_library(const json_t *frame)
 {
+  static const char *const names[] = {"libc.so",      "libc-2",     "libpthread", "libstdc++.so",
+                                      "ld-linux",     "libsystem_", "libdyld.",   "libc++.",
+                                      "libdispatch.", "dyld"};
   const char *name = base_name(get_string(frame, "module"));
-  return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-2", 6) ||
-         !strncmp(name, "libpthread", 10) || !strncmp(name, "libstdc++.so", 12) ||
-         !strncmp(name, "ld-linux", 8);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strncmp(name, names[i], strlen(names[i])))
+      return true;
+  return false;
 }
 
 const char *
@@ -62,6 +66,8 @@ in_module(const json_t *frame)
   }
   if (json_is_string(offset))
     return xasprintf("%s+%s", base_name(module), json_string_value(offset));
+  if (!offset)
+    return xstrdup(base_name(module));
   return xasprintf("%s+0x%llx", base_name(module), (unsigned long long)json_integer_value(offset));
 }
 

@@ -1,5 +1,6 @@
 #include "text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,11 +15,27 @@ on_die(void (*clean_up)(void))
   clean_up_at_death = clean_up;
 }
 
+/* The format with %m written out, which only glibc's printf() knows. The caller frees it. */
+static char *
+with_error(const char *format, int error)
+{
+  const char *text = strerror(error), *at;
+  char *result = xstrdup(format);
+  while ((at = strstr(result, "%m"))) {
+    char *longer = xasprintf("%.*s%s%s", (int)(at - result), result, text, at + 2);
+    free(result);
+    result = longer;
+  }
+  return result;
+}
+
 static void
 vmessage(const char *format, va_list arguments)
 {
-  char *line = NULL;
-  if (vasprintf(&line, format, arguments) < 0)
+  char *whole_format = with_error(format, errno), *line = NULL;
+  bool formatted = vasprintf(&line, whole_format, arguments) >= 0;
+  free(whole_format);
+  if (!formatted)
     return;
   char *safe = escaped(line);
   char *whole = xasprintf("forkhound: %s\n", safe);

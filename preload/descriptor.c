@@ -1,6 +1,6 @@
 #include "descriptor.h"
 
-#include "raw_syscall.h"
+#include "kernel.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -12,7 +12,7 @@ static _Atomic int open_now[SLOTS];  // descriptor + 1; 0 is free
 long
 descriptor_open(const char *path, int flags)
 {
-  long fd = RAW(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_NOCTTY, 0644);
+  long fd = kernel_open(path, flags | O_CLOEXEC | O_NOCTTY);
 
   for (int i = 0; fd >= 0 && i < SLOTS; i++) {
     int expected = 0;
@@ -30,7 +30,7 @@ descriptor_close(long fd)
     if (atomic_compare_exchange_strong(&open_now[i], &expected, 0))
       break;
   }
-  RAW(SYS_close, fd);
+  kernel_close(fd);
 }
 
 void
@@ -38,7 +38,7 @@ descriptor_close_inherited(void)
 {
   for (int i = 0; i < SLOTS; i++) {
     if (open_now[i]) {
-      RAW(SYS_close, open_now[i] - 1);
+      kernel_close(open_now[i] - 1);
       open_now[i] = 0;
     }
   }

@@ -1,6 +1,6 @@
 // Descriptors of ours, open for moments only. O_CLOEXEC does not help a child that another thread
 // forks just then: it closes them first of all, by descriptor_close_inherited().
-// Raw system calls, no locks: any thread, any child. errno is unchanged.
+// No locks: any thread, any child. errno is unchanged.
 #pragma once
 
 // As open(2), with O_CLOEXEC and O_NOCTTY; the descriptor, or -errno.

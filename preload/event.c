@@ -1,6 +1,8 @@
 #include "event.h"
 
 #include "instant.h"
+#include "kernel.h"
+#include "symbol.h"
 #include "unsafe_calls.h"
 
 #include <inttypes.h>
@@ -18,8 +20,10 @@ begin(struct text *t, const char *event, uint64_t time_ns)
 
 static void
 add_stack(struct text *t, const char *name, const struct story *story,
-          const struct story_stack *stack)
+          const struct story_stack *stack, bool first_is_return_address)
 {
+  char symbol[512];
+
   text_add(t, ",\"%s\":[", name);
   for (int i = 0; i < stack->count; i++) {
     uint64_t pc = stack->frames[i].pc;
@@ -33,6 +37,12 @@ add_stack(struct text *t, const char *name, const struct story *story,
       text_add_string(t, ",\"offset\":\"");
       text_add_hex(t, pc - m->base);
       text_add_string(t, "\"");
+      // A return address may be the first byte of the next function.
+      if (symbol_of_event(m->path, pc - m->base - (i > 0 || first_is_return_address), symbol,
+                          sizeof symbol)) {
+        text_add_string(t, ",\"function\":");
+        text_add_json(t, symbol);
+      }
     }
     text_add_string(t, "}");
   }
@@ -133,10 +143,10 @@ add_thread(struct text *t, const struct story *story, const struct story_thread 
   text_add_json(t, thread->group);
   if (thread->exact)
     text_add(t, ",\"exact\":\"%s\"", thread->exact);
-  add_stack(t, "stack", story, &thread->stack);
+  add_stack(t, "stack", story, &thread->stack, false);
   add_python(t, story, &thread->python);
   if (thread->creator) {
-    add_stack(t, "created_by", story, &thread->created_by);
+    add_stack(t, "created_by", story, &thread->created_by, true);
     text_add(t, ",\"creator_tid\":%d", (int)thread->creator);
   }
   text_add(t, "}");
@@ -170,7 +180,7 @@ event_fork(struct text *t, const struct story *story)
   if (story->evidence)
     text_add(t, ",\"evidence\":\"0x%" PRIx64 "\"", story->evidence);
   if (!story->same_as[0]) {
-    add_stack(t, "site", story, &story->site);
+    add_stack(t, "site", story, &story->site, true);
     if (story->interpreter)
       add_interpreter(t, story);
     text_add(t, ",\"others\":[");
@@ -229,7 +239,7 @@ event_exec(struct text *t, const char *path, int error)
   text_add(t, ",\"path\":");
   text_add_json(t, path);
   if (error)
-    text_add(t, ",\"error\":\"%s\"", strerrorname_np(error));
+    text_add(t, ",\"error\":\"%s\"", kernel_error_name(error));
   unsafe_calls_add(t, "unsafe_calls");
   end_outcome(t);
 }
@@ -238,9 +248,10 @@ void
 event_exit(struct text *t, int status)
 {
   begin_outcome(t, "exit");
-  text_add(t, ",\"status\":%d", status & 0xff);
+  if (status != EVENT_STATUS_UNKNOWN)
+    text_add(t, ",\"status\":%d", status & 0xff);
   if (process.exec_error)
-    text_add(t, ",\"exec_error\":\"%s\"", strerrorname_np(process.exec_error));
+    text_add(t, ",\"exec_error\":\"%s\"", kernel_error_name(process.exec_error));
   end_outcome(t);
 }
 

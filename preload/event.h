@@ -4,10 +4,13 @@
 #include "story.h"
 #include "text_buffer.h"
 
+#include <limits.h>
+
 void event_fork(struct text *t, const struct story *story);
 // Of the child of a multithreaded fork: before an exec of `path` (error 0) and after one that
 // failed (errno), and at its end.
 void event_exec(struct text *t, const char *path, int error);
+enum { EVENT_STATUS_UNKNOWN = INT_MIN };
 void event_exit(struct text *t, int status);
 // A fork child of such a child.
 void event_child(struct text *t);

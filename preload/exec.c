@@ -19,8 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { MOST_VARIABLES = 8192 };
 
 // A variable of ours is missing from `environment`.
@@ -38,8 +36,14 @@ lost(char *const environment[], const struct variable *variable)
   return true;
 }
 
-static size_t
-count(char *const list[])
+static bool
+is_preload(const char *variable)
+{
+  return strncmp(variable, process.preload_name, strlen(process.preload_name)) == 0;
+}
+
+size_t
+exec_count(char *const list[])
 {
   size_t n = 0;
 
@@ -48,15 +52,15 @@ count(char *const list[])
   return n;
 }
 
-// The environment with our variables back; without LD_PRELOAD for a program that would not start
+// The environment with our variables back; without the library for a program that would not start
 // with it.
-static char **
-adapt(char *const environment[], bool without_preload, char **to)
+char **
+exec_adapt(char *const environment[], bool without_preload, char **to)
 {
   size_t n = 0;
 
   for (size_t i = 0; environment && environment[i]; i++) {
-    if (!without_preload || strncmp(environment[i], "LD_PRELOAD=", 11) != 0)
+    if (!without_preload || !is_preload(environment[i]))
       to[n++] = environment[i];
   }
   if (!without_preload && lost(environment, &process.preload))
@@ -69,24 +73,17 @@ adapt(char *const environment[], bool without_preload, char **to)
   return to;
 }
 
-// The environment for the exec: as given, or a copy on the caller's stack with our variables back.
-// No allocation: the caller may be a vfork child.
-#define ADAPTED(environment, target)                                                               \
-  (keeps((environment), (target)) ? (char **)(environment)                                         \
-                                  : adapt((environment), (target) == TARGET_MUSL,                  \
-                                          alloca((count(environment) + 4) * sizeof(char *))))
-
-static bool
-keeps(char *const environment[], enum target target)
+bool
+exec_keeps(char *const environment[], enum target target)
 {
   char *first;
 
   // An address that cannot be read is the kernel's to refuse.
   if (process.secure ||
       (environment && memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)environment) == 0) ||
-      count(environment) > MOST_VARIABLES)
+      exec_count(environment) > MOST_VARIABLES)
     return true;
-  return target != TARGET_MUSL && !lost(environment, &process.preload);
+  return !target_refuses(target) && !lost(environment, &process.preload);
 }
 
 static void
@@ -97,8 +94,8 @@ ended(int how)
 }
 
 // What execvp() would find: the first executable in PATH. False where there is none.
-static bool
-search(const char *name, char *path, size_t size)
+bool
+exec_find(const char *name, char *path, size_t size)
 {
   const char *folders = getenv("PATH");
 
@@ -140,11 +137,12 @@ tell_blind(const char *path, const char *why)
     output_event(&t);
 }
 
-// The file is opened only where its kind matters: to tell of a blind spot, or where musl is there.
+// The file is opened only where its kind matters: to tell of a blind spot, or where one may refuse
+// the library.
 static enum target
 look_at(const char *path)
 {
-  if (process.secure || (!output_wants_events() && access("/lib/ld-musl-x86_64.so.1", F_OK) != 0))
+  if (process.secure || (!output_wants_events() && !target_may_refuse()))
     return TARGET_LOADS;
   return target_of(path);
 }
@@ -160,8 +158,8 @@ look_and_tell(const char *path)
   return target;
 }
 
-static enum target
-before_exec(const char *path)
+enum target
+exec_before(const char *path)
 {
   int saved = errno;
   enum target target = look_and_tell(path);
@@ -180,8 +178,8 @@ before_exec(const char *path)
 }
 
 // The exec failed after all: the child runs on.
-static int
-after_exec(const char *path, int result)
+int
+exec_after(const char *path, int result)
 {
   int error = errno;
 
@@ -199,49 +197,22 @@ after_exec(const char *path, int result)
 }
 
 FH_EXPORT int
-execve(const char *path, char *const arguments[], char *const environment[])
+FH_WRAPPER(execve)(const char *path, char *const arguments[], char *const environment[])
 {
-  enum target target = before_exec(path);
-  return after_exec(path, fh_real.execve(path, arguments, ADAPTED(environment, target)));
+  enum target target = exec_before(path);
+  return exec_after(path, fh_real.execve(path, arguments, EXEC_ADAPTED(environment, target)));
 }
 
 FH_EXPORT int
-execvpe(const char *file, char *const arguments[], char *const environment[])
+FH_WRAPPER(execv)(const char *path, char *const arguments[])
 {
-  char path[1024];
-  int saved = errno;
-
-  fh_real_resolve();
-  enum target target = search(file, path, sizeof path) ? before_exec(path) : TARGET_LOADS;
-  errno = saved;
-  return after_exec(file, fh_real.execvpe(file, arguments, ADAPTED(environment, target)));
+  return FH_WRAPPER(execve)(path, arguments, FH_ENVIRON);
 }
 
 FH_EXPORT int
-fexecve(int fd, char *const arguments[], char *const environment[])
+FH_WRAPPER(execvp)(const char *file, char *const arguments[])
 {
-  before_exec(NULL);
-  return after_exec(NULL, fh_real.fexecve(fd, arguments, ADAPTED(environment, TARGET_LOADS)));
-}
-
-FH_EXPORT int
-execveat(int fd, const char *path, char *const arguments[], char *const environment[], int flags)
-{
-  before_exec(NULL);
-  return after_exec(
-      NULL, fh_real.execveat(fd, path, arguments, ADAPTED(environment, TARGET_LOADS), flags));
-}
-
-FH_EXPORT int
-execv(const char *path, char *const arguments[])
-{
-  return execve(path, arguments, environ);
-}
-
-FH_EXPORT int
-execvp(const char *file, char *const arguments[])
-{
-  return execvpe(file, arguments, environ);
+  return exec_search(file, arguments, FH_ENVIRON);
 }
 
 // The variadic forms: the arguments up to NULL, as an array on the stack.
@@ -263,7 +234,7 @@ collect(char **to, const char *first, size_t n, va_list *list)
 }
 
 FH_EXPORT int
-execl(const char *path, const char *first, ...)
+FH_WRAPPER(execl)(const char *path, const char *first, ...)
 {
   va_list list;
   size_t n;
@@ -273,11 +244,11 @@ execl(const char *path, const char *first, ...)
   char **arguments = alloca((n + 1) * sizeof(char *));
   collect(arguments, first, n, &list);
   va_end(list);
-  return execve(path, arguments, environ);
+  return FH_WRAPPER(execve)(path, arguments, FH_ENVIRON);
 }
 
 FH_EXPORT int
-execlp(const char *file, const char *first, ...)
+FH_WRAPPER(execlp)(const char *file, const char *first, ...)
 {
   va_list list;
   size_t n;
@@ -287,11 +258,11 @@ execlp(const char *file, const char *first, ...)
   char **arguments = alloca((n + 1) * sizeof(char *));
   collect(arguments, first, n, &list);
   va_end(list);
-  return execvpe(file, arguments, environ);
+  return exec_search(file, arguments, FH_ENVIRON);
 }
 
 FH_EXPORT int
-execle(const char *path, const char *first, ...)
+FH_WRAPPER(execle)(const char *path, const char *first, ...)
 {
   va_list list;
   size_t n;
@@ -302,12 +273,13 @@ execle(const char *path, const char *first, ...)
   collect(arguments, first, n, &list);
   char *const *environment = va_arg(list, char *const *);
   va_end(list);
-  return execve(path, arguments, environment);
+  return FH_WRAPPER(execve)(path, arguments, environment);
 }
 
 FH_EXPORT int
-posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-            const posix_spawnattr_t *attributes, char *const arguments[], char *const environment[])
+FH_WRAPPER(posix_spawn)(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const arguments[],
+                        char *const environment[])
 {
   int saved = errno;
 
@@ -315,26 +287,26 @@ posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *acti
   enum target target = look_and_tell(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
-                             ADAPTED(environment, target));
+                             EXEC_ADAPTED(environment, target));
 }
 
 FH_EXPORT int
-posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
-             const posix_spawnattr_t *attributes, char *const arguments[],
-             char *const environment[])
+FH_WRAPPER(posix_spawnp)(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                         const posix_spawnattr_t *attributes, char *const arguments[],
+                         char *const environment[])
 {
   char path[1024];
   int saved = errno;
 
   fh_real_resolve();
-  enum target target = search(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
+  enum target target = exec_find(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
   errno = saved;
   return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
-                              ADAPTED(environment, target));
+                              EXEC_ADAPTED(environment, target));
 }
 
-static void
-before_exit(int status)
+void
+exec_before_exit(int status)
 {
   int saved = errno;
 
@@ -353,41 +325,13 @@ before_exit(int status)
   errno = saved;
 }
 
-static int exit_status = -1;  // that exit() was called with
-
-static void
-on_exit_handler(int status, void *unused)
-{
-  (void)unused;
-  before_exit(status);
-  exit_status = status;
-}
-
-// An initfirst library is finished last; only what the program has buffered is written later.
-__attribute__((destructor)) static void
-finish(void)
-{
-  int exitcode = exit_status == 0 && tell_any() ? process_options()->exitcode : 0;
-
-  if (exitcode) {
-    fflush(NULL);
-    fh_real._exit(exitcode);
-  }
-}
-
-void
-exec_start(void)
-{
-  on_exit(on_exit_handler, NULL);
-}
-
 FH_EXPORT void
-_exit(int status)
+FH_WRAPPER(_exit)(int status)
 {
   fh_real_resolve();
-  before_exit(status);
+  exec_before_exit(status);
   fh_real._exit(status);
   __builtin_unreachable();
 }
 
-FH_EXPORT void _Exit(int status) __attribute__((alias("_exit")));
+FH_EXIT_ALIASES

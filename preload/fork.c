@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <unistd.h>
@@ -39,20 +37,18 @@ fork_late_start(void)
   pthread_atfork(NULL, on_parent, NULL);
 }
 
-FH_EXPORT int
-__register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
+void
+fork_handlers(void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-  fh_real_resolve();
-  if (prepare != instant_prepare && parent != on_parent) {
-    fork_start();
-    instant_foreign_handlers(prepare ? prepare : parent ? parent : child);
-  }
-  return fh_real.__register_atfork(prepare, parent, child, dso);
+  if (prepare == instant_prepare || parent == on_parent)
+    return;
+  fork_start();
+  instant_foreign_handlers(prepare ? prepare : parent ? parent : child);
 }
 
 // A wrapper within a wrapper (libc's forkpty calls fork) leaves the event to the outer one.
-static bool
-passes(void)
+bool
+fork_passes(void)
 {
   fh_real_resolve();
   if (process.secure || call.entry)
@@ -62,9 +58,9 @@ passes(void)
 }
 
 FH_EXPORT pid_t
-fork(void)
+FH_WRAPPER(fork)(void)
 {
-  if (passes())
+  if (fork_passes())
     return fh_real.fork();
   instant_begin("fork");
   pid_t child = fh_real.fork();
@@ -73,29 +69,13 @@ fork(void)
   return child;
 }
 
-FH_EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));
-FH_EXPORT pid_t __libc_fork(void) __attribute__((alias("fork"), nothrow));
-
-// Runs no fork handlers.
-FH_EXPORT pid_t
-_Fork(void)
-{
-  if (passes())
-    return fh_real._Fork();
-  instant_begin("_Fork");
-  instant_prepare();
-  pid_t child = fh_real._Fork();
-  if (child == 0)
-    instant_child();
-  else
-    tell_end(child);
-  return child;
-}
+FH_FORK_ALIASES
 
 FH_EXPORT int
-forkpty(int *amaster, char *name, const struct termios *termp, const struct winsize *winp)
+FH_WRAPPER(forkpty)(int *amaster, char *name, const struct termios *termp,
+                    const struct winsize *winp)
 {
-  if (passes())
+  if (fork_passes())
     return fh_real.forkpty(amaster, name, termp, winp);
   instant_begin("forkpty");
   int child = fh_real.forkpty(amaster, name, termp, winp);
@@ -107,9 +87,9 @@ forkpty(int *amaster, char *name, const struct termios *termp, const struct wins
 // libc's daemon() leaves the parent by _exit(), which would lose the report: with threads its steps
 // are taken here, as daemon(3) documents them.
 FH_EXPORT int
-daemon(int nochdir, int noclose)
+FH_WRAPPER(daemon)(int nochdir, int noclose)
 {
-  if (passes() || census_count() < 2)
+  if (fork_passes() || census_count() < 2)
     return fh_real.daemon(nochdir, noclose);
   instant_begin("daemon");
   pid_t child = fh_real.fork();
@@ -133,39 +113,4 @@ daemon(int nochdir, int noclose)
       close(fd);
   }
   return 0;
-}
-
-struct clone_start {
-  int (*function)(void *);
-  void *argument;
-};
-
-static int
-clone_main(void *argument)
-{
-  struct clone_start start = *(struct clone_start *)argument;
-
-  instant_child();
-  return start.function(start.argument);
-}
-
-FH_EXPORT int
-clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
-{
-  va_list more;
-
-  va_start(more, argument);
-  pid_t *parent_tid = va_arg(more, pid_t *);
-  void *tls = va_arg(more, void *);
-  pid_t *child_tid = va_arg(more, pid_t *);
-  va_end(more);
-  // With shared memory it is a thread, or waits to exec.
-  if (passes() || !function || (flags & (CLONE_VM | CLONE_THREAD | CLONE_VFORK)))
-    return fh_real.clone(function, stack, flags, argument, parent_tid, tls, child_tid);
-  instant_begin("clone");
-  instant_prepare();
-  struct clone_start start = {function, argument};  // the child has its own copy
-  int child = fh_real.clone(clone_main, stack, flags, &start, parent_tid, tls, child_tid);
-  tell_end(child);
-  return child;
 }

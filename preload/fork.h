@@ -2,6 +2,8 @@
 // forks that libc does inside (forkpty).
 #pragma once
 
+#include <stdbool.h>
+
 // Registers the fork handlers, once: before those of any other module, before the first thread is
 // made, and before the first fork.
 void fork_start(void);
@@ -10,3 +12,9 @@ void fork_start(void);
 // registered theirs, so that it runs when their locks are free again. Before the first thread is
 // made.
 void fork_late_start(void);
+
+// A module registers fork handlers. From the wrapper of what it calls for that.
+void fork_handlers(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+// What each wrapper asks first: whether it is to do nothing but call the real function.
+bool fork_passes(void);

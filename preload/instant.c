@@ -59,12 +59,11 @@ list_at_entry(pid_t tid, void *argument)
 {
   struct call *c = argument;
 
-  if (tid == (pid_t)RAW(SYS_gettid) || c->at_entry_count == GONE)
+  if (tid == task_self() || c->at_entry_count == GONE)
     return;
   struct gone *g = &c->at_entry[c->at_entry_count++];
-  long n = task_read(getpid(), tid, "comm", g->name, sizeof g->name);
   g->tid = tid;
-  g->name[n > 0 ? n - 1 : 0] = 0;
+  task_name(getpid(), tid, g->name, sizeof g->name);
 }
 
 void

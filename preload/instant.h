@@ -1,5 +1,5 @@
 // The fork instant: which threads live and where they are, taken in the last prepare handler; and
-// the first steps of the child. Raw system calls and memory of our own only: no allocation, no
+// the first steps of the child. Memory of our own only: no allocation, no locks of libc, no
 // locks but one of ours that is waited for with a limit.
 #pragma once
 

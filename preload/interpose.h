@@ -1,40 +1,9 @@
-// The one table of interposed symbols, and the way from a wrapper to the function it stands for.
-// X(result, symbol, parameters). A wrapper has the symbol's own name and FH_EXPORT.
+// The way from a wrapper to the function it stands for. interposed.h is the system's: the table
+// FH_INTERPOSED(X) of symbols, with X(result, symbol, parameters), and the names of wrappers. A
+// wrapper is FH_EXPORT result FH_WRAPPER(symbol)(parameters).
 #pragma once
 
-#include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdbool.h>
-#include <sys/types.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-
-#define FH_INTERPOSED(X)                                                                           \
-  X(pid_t, fork, (void))                                                                           \
-  X(pid_t, _Fork, (void))                                                                          \
-  X(int, forkpty, (int *, char *, const struct termios *, const struct winsize *))                 \
-  X(int, daemon, (int, int))                                                                       \
-  X(int, clone, (int (*)(void *), void *, int, void *, ...))                                       \
-  X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))         \
-  X(int, pthread_setname_np, (pthread_t, const char *))                                            \
-  X(int, __register_atfork, (void (*)(void), void (*)(void), void (*)(void), void *))              \
-  X(int, execve, (const char *, char *const[], char *const[]))                                     \
-  X(int, execvpe, (const char *, char *const[], char *const[]))                                    \
-  X(int, fexecve, (int, char *const[], char *const[]))                                             \
-  X(int, execveat, (int, const char *, char *const[], char *const[], int))                         \
-  X(int, posix_spawn,                                                                              \
-    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
-     char *const[], char *const[]))                                                                \
-  X(int, posix_spawnp,                                                                             \
-    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
-     char *const[], char *const[]))                                                                \
-  X(void, _exit, (int))                                                                            \
-  X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
-  X(int, mincore, (void *, size_t, unsigned char *))                                               \
-  X(int, pipe2, (int[2], int))                                                                     \
-  X(int, prctl, (int, ...))                                                                        \
-  X(long, syscall, (long, ...))
+#include "interposed.h"
 
 #define FH_EXPORT __attribute__((visibility("default")))
 
@@ -44,7 +13,8 @@ struct fh_real {
 };
 #undef FH_REAL_MEMBER
 
-// The next definition of each symbol in the program's search order. Call fh_real_resolve() before
+// What the program would have called. On Linux, the next definition of each symbol in its search
+// order: call fh_real_resolve() before
 // the first use of a member; it is idempotent, cheap after the first call, and pthread_create() has
 // called it before any fork of a multithreaded process: dlsym() may hang in the child of one.
 extern struct fh_real fh_real;

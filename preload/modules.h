@@ -1,7 +1,9 @@
-// The loaded modules. Read from /proc/self/maps and the modules' own headers, not from the dynamic
-// loader: its lock may be held by a thread that waits for this one, or, in a fork child, by nobody.
+// The loaded modules. On Linux they are read from /proc/self/maps and the modules' own headers, not
+// from the dynamic loader: its lock may be held by a thread that waits for this one, or, in a fork
+// child, by nobody.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,7 +24,7 @@ struct modules {
   struct module at[MODULES];
 };
 
-// NULL where /proc or memory cannot be had. What was unloaded since is found out by whoever reads
+// NULL where they or memory cannot be had. What was unloaded since is found out by whoever reads
 // it: use memory_copy(). No locks, no allocation but mmap. Free with modules_free().
 struct modules *modules_read(void);
 void modules_free(struct modules *modules);
@@ -32,3 +34,7 @@ const struct module *modules_find(const struct modules *modules, uint64_t addres
 
 // The last part of the module's path.
 const char *module_name(const struct module *m);
+
+bool module_is_own(const struct module *m);          // this library
+bool module_is_runtime(const struct module *m);      // this library, or the C or C++ library
+bool module_starts_threads(const struct module *m);  // the one that a thread begins in

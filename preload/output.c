@@ -1,21 +1,17 @@
 #include "output.h"
 
 #include "descriptor.h"
-#include "guard.h"
+#include "kernel.h"
+#include "output_system.h"
 #include "process.h"
-#include "raw_syscall.h"
 #include "text_buffer.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/ioctl.h>
-#include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -38,52 +34,16 @@ output_start(void)
   errno = saved;
 }
 
-// Raw system calls: write() and open() of libc are cancellation points, fork() is none. SIGPIPE and
-// SIGXFSZ of our writes are not the program's: they are blocked, and taken back. 0 or -errno.
-static long
-write_all(int fd, const char *bytes, size_t length)
-{
-  while (length > 0) {
-    long n = RAW(SYS_write, fd, bytes, length);
-    if (n == -EINTR)
-      continue;
-    if (n <= 0)
-      return n;
-    bytes += n;
-    length -= (size_t)n;
-  }
-  return 0;
-}
-
-static long
-write_quietly(int fd, const struct text *t)
-{
-  static const struct timespec at_once = {0, 0};
-  const uint64_t ours = 1u << (SIGPIPE - 1) | 1u << (SIGXFSZ - 1);
-  uint64_t old, pending;
-
-  if (guard_filtered())
-    return write_all(fd, t->bytes, t->length);
-  RAW(SYS_rt_sigprocmask, SIG_BLOCK, &ours, &old, sizeof old);
-  RAW(SYS_rt_sigpending, &pending, sizeof pending);
-  long error = write_all(fd, t->bytes, t->length);
-  uint64_t take = ours & ~pending;
-  if (error < 0 && take)
-    RAW(SYS_rt_sigtimedwait, &take, 0, &at_once, sizeof take);
-  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
-  return error;
-}
-
 void
 output_stderr(const struct text *t)
 {
   struct stat st;
   int saved = errno;
 
-  if (t->length > 0 && stderr_at_start.open && guard_allows(SYS_write) &&
-      guard_allows(SYS_newfstatat) && fstat(STDERR_FILENO, &st) == 0 &&
-      st.st_dev == stderr_at_start.device && st.st_ino == stderr_at_start.inode)
-    write_quietly(STDERR_FILENO, t);
+  if (t->length > 0 && stderr_at_start.open && output_system_allows() &&
+      fstat(STDERR_FILENO, &st) == 0 && st.st_dev == stderr_at_start.device &&
+      st.st_ino == stderr_at_start.inode)
+    output_system_write(STDERR_FILENO, t);
   errno = saved;
 }
 
@@ -91,11 +51,10 @@ bool
 output_wants_color(void)
 {
   enum color color = process_options()->color;
-  struct termios terminal;
 
   if (color != COLOR_AUTO)
     return color == COLOR_ALWAYS;
-  return guard_allows(SYS_ioctl) && RAW(SYS_ioctl, STDERR_FILENO, TCGETS, &terminal) == 0;
+  return output_system_is_terminal(STDERR_FILENO);
 }
 
 static long
@@ -105,7 +64,7 @@ append(const char *path, const struct text *t)
 
   if (fd < 0)
     return fd;
-  long error = write_quietly((int)fd, t);
+  long error = output_system_write((int)fd, t);
   descriptor_close(fd);
   return error;
 }
@@ -144,7 +103,7 @@ warn(const char *what, const char *path, long error)
     return;
   text_add(&warning, "forkhound: cannot append to %s '", what);
   text_add_escaped(&warning, path);
-  text_add(&warning, "': %s\n", strerrorname_np((int)-error));
+  text_add(&warning, "': %s\n", kernel_error_name((int)-error));
   output_stderr(&warning);
 }
 
@@ -155,7 +114,7 @@ driver_ended(void)
   const char *name = strstr(process.events.value, "/forkhound-");
   long pid = name ? strtol(name + 11, NULL, 10) : 0;
 
-  return pid > 0 && guard_allows(SYS_kill) && RAW(SYS_kill, pid, 0) == -ESRCH;
+  return pid > 0 && output_system_gone((pid_t)pid);
 }
 
 bool

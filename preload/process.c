@@ -1,10 +1,10 @@
 #include "process.h"
 
+#include "kernel.h"
 #include "output.h"
 #include "text_buffer.h"
 
 #include <string.h>
-#include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,15 +40,14 @@ process_options(void)
     struct text warnings = {.bytes = bytes, .size = sizeof bytes};
     bytes[0] = 0;
     env_options_parse(&options, process.options.value, &warnings);
-    ssize_t n = readlink("/proc/self/exe", process.exe, sizeof process.exe - 1);
-    process.exe[n > 0 ? n : 0] = 0;
+    process_path(process.exe, sizeof process.exe);
     atomic_store_explicit(&state, 2, memory_order_release);
     // The command has said so already.
     if (!process.events.value[0])
       output_stderr(&warnings);
   }
   while (atomic_load_explicit(&state, memory_order_acquire) != 2)
-    __builtin_ia32_pause();
+    kernel_yield();
   return &options;
 }
 
@@ -68,18 +67,13 @@ keep(struct variable *to, char *text, const char *name)
   kept_length += length;
 }
 
-// glibc passes argc, argv and envp to constructors. getenv() does not work yet in an initfirst one.
-__attribute__((constructor)) static void
-start(int argc, char **argv, char **envp)
+void
+process_start(char **environment, const char *preload)
 {
-  (void)argc;
-  (void)argv;
-  process.secure = getauxval(AT_SECURE) != 0;
-  if (process.secure)
-    return;
-  for (char **e = envp; *e; e++) {
-    if ((*e)[0] == 'L')
-      keep(&process.preload, *e, "LD_PRELOAD=");
+  process.preload_name = preload;
+  for (char **e = environment; *e; e++) {
+    if ((*e)[0] == preload[0])
+      keep(&process.preload, *e, preload);
     else if ((*e)[0] == 'F') {
       keep(&process.events, *e, "FORKHOUND_EVENTS=");
       keep(&process.options, *e, "FORKHOUND_OPTIONS=");

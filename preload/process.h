@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 enum { OUTCOME_NONE, OUTCOME_EXEC, OUTCOME_EXIT };
 
@@ -37,7 +38,8 @@ struct process {
   bool exec_told;  // by an event
   // As they were at the start; "" where they were not set, or too long.
   struct variable preload, options;
-  struct variable events;  // FORKHOUND_EVENTS: the driver's event file
+  const char *preload_name;  // "NAME=" of the variable that loads libraries
+  struct variable events;    // FORKHOUND_EVENTS: the driver's event file
   char exe[256];
 };
 
@@ -50,3 +52,10 @@ bool process_is_child(void);
 const struct env_options *process_options(void);
 
 uint64_t now_ns(clockid_t clock);
+
+// From the constructor: keeps what is ours of the environment. `preload`: "NAME=" of the variable
+// that loads libraries.
+void process_start(char **environment, const char *preload);
+
+// The program's own path, "" where it is not known.
+void process_path(char *path, size_t size);

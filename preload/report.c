@@ -215,7 +215,7 @@ report_fork(struct text *t, const struct story *story, bool color)
   add_stack(t, story, &story->site, &story->python, "    ", true);
   add_threads(t, story);
   if (story->why)
-    text_add(t, "  Stacks are from /proc: %s.\n", story->why);
+    text_add(t, "  %s: %s.\n", snapshot_instead(), story->why);
   if (story->interpreter && python_note(story->interpreter))
     text_add(t, "  Note: %s.\n", python_note(story->interpreter));
   text_add(t,

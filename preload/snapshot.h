@@ -16,12 +16,12 @@ enum { SNAPSHOT_HELPER_BYTES = 128 * 1024 };
 struct snapshot {
   size_t mapped;  // bytes of this mapping
   int count, most;
-  bool stopped;     // threads were stopped with ptrace; else only /proc was read
+  bool stopped;     // threads were stopped; else they were only looked at (/proc)
   bool listed;      // all threads could be listed: `count` is right
   bool at_clone;    // they stop only when the caller clones (exact mode)
   const char *why;  // why not stopped, in words, or NULL
   uint64_t capture_ns, stop_began, stopped_ns;
-  bool yama;           // PR_SET_PTRACER was needed
+  bool yama;           // PR_SET_PTRACER was needed (Linux)
   size_t stack_bytes;  // room in each copy
   unsigned char *copies;
   struct snapshot_thread threads[];  // one more than `most`: a tid of 0 follows the last
@@ -37,3 +37,12 @@ struct snapshot {
 struct snapshot *snapshot_take(int most, size_t stack_bytes, enum capture_mode mode);
 void snapshot_finish(struct snapshot *s);
 void snapshot_free(struct snapshot *s);
+
+// The name of threads[i], which may still live, cut to `size`; "" for none.
+void snapshot_name(const struct snapshot *s, int i, char *name, size_t size);
+
+// How the threads were taken, as the event names it.
+const char *snapshot_means(const struct snapshot *s);
+
+// What a report says of the stacks of threads that were not stopped.
+const char *snapshot_instead(void);

@@ -3,24 +3,15 @@
 #include "snapshot_linux.h"
 
 #include "guard.h"
+#include "kernel.h"
 #include "memory.h"
 #include "raw_syscall.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <time.h>
 
 enum { RED_ZONE = 128 };  // bytes below sp that a leaf function may use (x86-64 psABI 3.2.2)
-
-uint64_t
-clock_now(void)
-{
-  struct timespec t = {0, 0};
-
-  RAW(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 void
 snapshot_copy_stack(struct snapshot *s, struct snapshot_thread *t, pid_t pid, uint64_t tcb)
@@ -89,7 +80,7 @@ snapshot_list(pid_t tid, void *argument)
 static const char *
 ptrace_obstacle(void)
 {
-  if (!task_proc_is_ours())
+  if (!task_can_list())
     return "/proc is not there, or of another PID namespace";
   guard_look();
   if (guard_traced())
@@ -132,7 +123,7 @@ complete(struct snapshot *s, const struct helper *h)
     s->why = "the threads cannot be listed";
   if (!s->stopped && !s->why)
     s->why = "ptrace is refused";
-  if (task_proc_is_ours())
+  if (task_can_list())
     complete_from_proc(s, h->pid, h->caller);
 }
 
@@ -148,7 +139,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
 {
   pid_t pid = (pid_t)RAW(SYS_getpid);
   pid_t caller = (pid_t)RAW(SYS_gettid);
-  uint64_t begin = clock_now();
+  uint64_t begin = kernel_clock();
   size_t table = sizeof(struct snapshot) + ((size_t)most + 1) * sizeof(struct snapshot_thread);
   size_t per_thread = stack_bytes + 1 + sizeof(int);  // copy, progress, wait status
   size_t size = table + (size_t)most * per_thread + 64 + SNAPSHOT_HELPER_BYTES;
@@ -178,7 +169,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
     helper_run(h);
   if (!s->at_clone)
     complete(s, h);
-  s->capture_ns = clock_now() - begin;
+  s->capture_ns = kernel_clock() - begin;
   return s;
 }
 
@@ -197,4 +188,22 @@ void
 snapshot_free(struct snapshot *s)
 {
   RAW(SYS_munmap, s, s->mapped);
+}
+
+const char *
+snapshot_means(const struct snapshot *s)
+{
+  return s->stopped ? "ptrace" : "proc";
+}
+
+const char *
+snapshot_instead(void)
+{
+  return "Stacks are from /proc";
+}
+
+void
+snapshot_name(const struct snapshot *s, int i, char *name, size_t size)
+{
+  task_name((pid_t)RAW(SYS_getpid), s->threads[i].tid, name, size);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "snapshot.h"
-#include "task.h"
+#include "task_linux.h"
 
 struct helper {
   struct snapshot *snapshot;
@@ -12,8 +12,6 @@ struct helper {
   _Atomic int go;     // futex: the helper may trace
   _Atomic int ready;  // futex, exact mode: 1 the caller may go on to fork, 2 it cannot be traced
 };
-
-uint64_t clock_now(void);
 
 // A new thread in the snapshot, if it is not the caller and not listed yet; to be called for each
 // task of /proc in its order. NULL otherwise, or when there is no room.

@@ -1,12 +1,11 @@
 // A lock that is never waited for without bound, and that a fork child can make anew.
 #pragma once
 
-#include "raw_syscall.h"
+#include "kernel.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 struct spinlock {
   _Atomic int state;  // 0 free, 1 held, 2 poisoned: never to be had again
@@ -15,7 +14,6 @@ struct spinlock {
 static inline bool
 spinlock_try(struct spinlock *lock, uint64_t wait_ns)
 {
-  struct timespec t;
   uint64_t begin = 0;
 
   for (;;) {
@@ -24,13 +22,12 @@ spinlock_try(struct spinlock *lock, uint64_t wait_ns)
       return true;
     if (expected == 2)
       return false;
-    RAW(SYS_clock_gettime, CLOCK_MONOTONIC, &t);
-    uint64_t now = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    uint64_t now = kernel_clock();
     if (!begin)
       begin = now;
     if (now - begin > wait_ns)
       return false;
-    RAW(SYS_sched_yield);
+    kernel_yield();
   }
 }
 

@@ -1,6 +1,7 @@
 // Stopping threads with ptrace: what the helper task does.
 #include "snapshot_linux.h"
 
+#include "kernel.h"
 #include "raw_syscall.h"
 #include "resume_linux.h"
 
@@ -155,7 +156,7 @@ wait_stopped(struct snapshot_thread *t, unsigned char *progress, int *status, ui
       return;
     }
     // Gone, or inside vfork(), where it cannot stop: our exit detaches it.
-    if (n != 0 || clock_now() > deadline)
+    if (n != 0 || kernel_clock() > deadline)
       return;
     RAW(SYS_sched_yield);
   }
@@ -200,7 +201,7 @@ stop_others(struct helper *h)
     for (int i = done; i < s->count; i++)
       seize(s, h->pid, i, progress);
     if (!deadline) {
-      s->stop_began = clock_now();
+      s->stop_began = kernel_clock();
       deadline = s->stop_began + (s->at_clone ? LAGGARD_DEADLINE_NS : STOP_DEADLINE_NS);
     }
     for (int i = done; i < s->count; i++) {
@@ -243,10 +244,10 @@ release_others(struct helper *h)
     if (progress[i] == HELD)
       detach(&s->threads[i], statuses[i]);
   }
-  s->stopped_ns = s->stop_began ? clock_now() - s->stop_began : 0;
+  s->stopped_ns = s->stop_began ? kernel_clock() - s->stop_began : 0;
   // Those too slow for the deadline (no processor, or in the kernel for long): their call is
   // interrupted already, and only from its stop can it be made to go on.
-  uint64_t deadline = clock_now() + LAGGARD_DEADLINE_NS;
+  uint64_t deadline = kernel_clock() + LAGGARD_DEADLINE_NS;
   for (int i = 0; i < s->count; i++) {
     if (progress[i] != INTERRUPTED)
       continue;

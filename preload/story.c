@@ -4,7 +4,6 @@
 #include "thread.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void *
 take(struct arena *arena, size_t size)
@@ -53,7 +52,8 @@ has_frames(const struct stack_copy *copy, uint64_t sp, const struct story_stack 
 }
 
 static struct story_stack
-unwind(const struct stack_copy *copy, struct arena *arena)
+unwind(int (*unwinder)(const struct stack_copy *, struct frame *, int),
+       const struct stack_copy *copy, struct arena *arena)
 {
   struct story_stack stack = {NULL, 0};
 
@@ -67,7 +67,7 @@ unwind(const struct stack_copy *copy, struct arena *arena)
   if ((size_t)most > room)
     most = (int)room;
   struct frame *frames = (struct frame *)(void *)arena->next;
-  stack.count = unwind_stack(copy, frames, most);
+  stack.count = unwinder(copy, frames, most);
   stack.frames = frames;
   take(arena, (size_t)stack.count * sizeof(struct frame));
   known[known_next].sp = copy->registers->at[REG_SP];
@@ -78,22 +78,8 @@ unwind(const struct stack_copy *copy, struct arena *arena)
   return stack;
 }
 
-static bool
-is_runtime(const struct module *m)
-{
-  static const char *const names[] = {
-      "libforkhound.so",    "libc.so",    "libpthread.so", "libstdc++.so",
-      "ld-linux-x86-64.so", "libtsan.so", "libasan.so"};
-  const char *name = module_name(m);
-
-  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-    if (strncmp(name, names[i], strlen(names[i])) == 0)
-      return true;
-  }
-  return false;
-}
-
-// The module of the routine that a whole stack begins in, inside libc's start_thread(); else NULL.
+// The module of the routine that a whole stack begins in, inside libc's start of a thread; else
+// NULL.
 static const struct module *
 started_in(const struct story *story, const struct story_stack *stack)
 {
@@ -102,9 +88,9 @@ started_in(const struct story *story, const struct story_stack *stack)
 
   if (i >= 0)
     m = modules_find(story->modules, stack->frames[i].pc);
-  if (!m || strncmp(module_name(m), "libc.so", 7) != 0)
+  if (!m || !module_starts_threads(m))
     return NULL;
-  while (i >= 0 && m && is_runtime(m)) {
+  while (i >= 0 && m && module_is_runtime(m)) {
     i--;
     m = i >= 0 ? modules_find(story->modules, stack->frames[i].pc) : NULL;
   }
@@ -118,7 +104,7 @@ group_of(const struct story *story, const struct story_thread *t, const struct o
 {
   for (int i = 0; i < t->created_by.count; i++) {
     const struct module *m = modules_find(story->modules, t->created_by.frames[i].pc);
-    if (m && !is_runtime(m))
+    if (m && !module_is_runtime(m))
       return module_name(m);
   }
   const struct module *m = origin ? modules_find(story->modules, (uint64_t)(uintptr_t)origin->start)
@@ -151,7 +137,7 @@ drop_own_frames(const struct story *story, struct story_stack *stack)
 {
   while (stack->count > 1) {
     const struct module *m = modules_find(story->modules, stack->frames[0].pc);
-    if (!m || strncmp(module_name(m), "libforkhound.so", 15) != 0)
+    if (!m || !module_is_own(m))
       return;
     stack->frames++;
     stack->count--;
@@ -159,28 +145,29 @@ drop_own_frames(const struct story *story, struct story_stack *stack)
 }
 
 static void
-fill_thread(struct story *story, struct story_thread *to, const struct snapshot_thread *from,
+fill_thread(struct story *story, struct story_thread *to, const struct snapshot *snapshot, int i,
             struct arena *arena)
 {
+  const struct snapshot_thread *from = &snapshot->threads[i];
+
   to->tid = from->tid;
   to->state = from->state;
   if (!thread_name(from->tid, to->name)) {
-    long n = task_read(getpid(), from->tid, "comm", to->name, sizeof to->name);
-    to->name[n > 0 ? n - 1 : 0] = 0;  // without the newline
+    snapshot_name(snapshot, i, to->name, sizeof to->name);
   }
   if (from->how != SNAPSHOT_NONE) {
     struct stack_copy copy = {&from->registers, from->copy, from->copy_at, from->copy_length};
-    to->stack = unwind(&copy, arena);
+    to->stack = unwind(unwind_stack, &copy, arena);
   }
   const struct origin *origin = thread_origin(from->tid);
   if (origin) {
     struct stack_copy copy = {&origin->registers, origin->stack, origin->registers.at[REG_SP],
                               origin->stack_length};
-    to->created_by = unwind(&copy, arena);
+    to->created_by = unwind(unwind_stack, &copy, arena);
     drop_own_frames(story, &to->created_by);
     to->creator = origin->creator;
   }
-  to->group = from->tid == getpid() ? "main" : group_of(story, to, origin);
+  to->group = from->tid == task_main() ? "main" : group_of(story, to, origin);
   count_group(story, to->group);
 }
 
@@ -191,7 +178,7 @@ story_fill(struct story *story, const struct snapshot *snapshot, const struct st
   known_count = 0;
   known_next = 0;
   unwind_begin(story->modules);
-  story->site = unwind(site, arena);
+  story->site = unwind(unwind_own_stack, site, arena);
   if (!snapshot)
     return;
   story->others = take(arena, (size_t)snapshot->count * sizeof *story->others);
@@ -201,7 +188,7 @@ story_fill(struct story *story, const struct snapshot *snapshot, const struct st
   memset(story->others, 0, (size_t)snapshot->count * sizeof *story->others);
   memset(story->groups, 0, (size_t)snapshot->count * sizeof *story->groups);
   for (int i = 0; i < snapshot->count; i++)
-    fill_thread(story, &story->others[i], &snapshot->threads[i], arena);
+    fill_thread(story, &story->others[i], snapshot, i, arena);
   story->other_count = snapshot->count;
 }
 

@@ -1,10 +1,10 @@
 #include "suppression.h"
 
 #include "descriptor.h"
+#include "kernel.h"
 #include "memory.h"
 #include "output.h"
 #include "pattern.h"
-#include "raw_syscall.h"
 #include "symbol.h"
 #include "text_buffer.h"
 
@@ -42,7 +42,7 @@ read_patterns(const char *path, char *to)
     return false;
   }
   while (n > 0 && length < FILE_BYTES - 2) {
-    n = RAW(SYS_read, fd, to + length, FILE_BYTES - 2 - length);
+    n = kernel_read(fd, to + length, (size_t)(FILE_BYTES - 2 - length));
     length += n > 0 ? n : 0;
   }
   descriptor_close(fd);

@@ -6,8 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Writes the name of the function that covers `offset` (an address as in the file) of the ELF file
-// at `path`; false where the file has none. Keeps files mapped until symbol_done(). One thread at a
-// time.
+// Writes the name of the function that covers `offset` (an address as in the file, or as a struct
+// module has it) of the file at `path`; false where the file has none. Keeps files mapped until
+// symbol_done(). One thread at a time.
 bool symbol_find(const char *path, uint64_t offset, char *name, size_t size);
 void symbol_done(void);
+
+// The same for an event. On Linux always false: the command names functions itself, by elfutils,
+// which knows more.
+bool symbol_of_event(const char *path, uint64_t offset, char *name, size_t size);

@@ -15,7 +15,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -138,7 +137,7 @@ tell_first(struct telling *telling)
   // Our handler's and libc's frames are not the program's: begin at the function it called.
   for (int i = 0; i < story->site.count && i < 12; i++) {
     const struct module *m = modules_find(modules, story->site.frames[i].pc);
-    if (m && strncmp(module_name(m), "libforkhound.so", 15) == 0 && i + 1 < story->site.count) {
+    if (m && module_is_own(m) && i + 1 < story->site.count) {
       story->site.frames += i + 1;
       story->site.count -= i + 1;
       i = -1;
@@ -186,21 +185,21 @@ tell(pid_t child)
 
   memcpy(story->id, call.id, sizeof story->id);
   story->time_ns = now_ns(CLOCK_REALTIME);
-  story->tid = (pid_t)RAW(SYS_gettid);
+  story->tid = task_self();
   story->child = child;
   story->entry = call.entry;
   story->threads = call.threads;
   story->threads_at_entry = call.threads_at_entry;
   story->capture = "none";
   story->seen = 1;
-  prctl(PR_GET_NAME, story->thread);
+  task_own_name(story->thread);
   fill_gone(story);
   if (call.site) {
     story->seen = ++call.site->seen;
     site_reported(call.site, story->same_as);
   }
   if (call.snapshot) {
-    story->capture = call.snapshot->stopped ? "ptrace" : "proc";
+    story->capture = snapshot_means(call.snapshot);
     story->why = call.snapshot->why;
     story->capture_ns = call.snapshot->capture_ns;
     story->stopped_ns = call.snapshot->stopped_ns;

@@ -7,7 +7,7 @@
 #include "interpose.h"
 #include "memory.h"
 #include "process.h"
-#include "raw_syscall.h"
+#include "task.h"
 #include "thread_kinds.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
@@ -16,7 +16,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 
 enum { SLOTS = 8192, FREE = 0, CLAIMED = -1 };
 
@@ -57,7 +56,7 @@ on_end(void *value)
 {
   size_t i = (size_t)value - 1;
 
-  if (atomic_load_explicit(&tids[i], memory_order_relaxed) == RAW(SYS_gettid)) {
+  if (atomic_load_explicit(&tids[i], memory_order_relaxed) == task_self()) {
     leave(i);
   }
 }
@@ -122,7 +121,7 @@ thread_name(pid_t tid, char *name)
 {
   const struct slot *slot = slot_of(tid);
 
-  if (!slot)
+  if (!slot || !slot->name[0])
     return false;
   memcpy(name, slot->name, sizeof slot->name);
   name[sizeof slot->name] = 0;
@@ -132,24 +131,21 @@ thread_name(pid_t tid, char *name)
 void
 thread_renamed(void)
 {
-  struct slot *slot = slot_of((pid_t)RAW(SYS_gettid));
+  struct slot *slot = slot_of(task_self());
 
   if (slot)
-    RAW(SYS_prctl, PR_GET_NAME, slot->name, 0, 0, 0);
+    task_own_name(slot->name);
 }
 
-FH_EXPORT int
-pthread_setname_np(pthread_t thread, const char *name)
+void
+thread_named(pthread_t thread, const char *name)
 {
-  fh_real_resolve();
-  int error = fh_real.pthread_setname_np(thread, name);
   struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
 
-  for (size_t i = 0; !error && base && i < used; i++) {
+  for (size_t i = 0; base && i < used; i++) {
     if (atomic_load_explicit(&tids[i], memory_order_acquire) > 0 && base[i].thread == thread)
       strncpy(base[i].name, name, sizeof base[i].name);
   }
-  return error;
 }
 
 static void *
@@ -159,16 +155,16 @@ thread_main(void *argument)
   size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
 
   slot->thread = pthread_self();
-  RAW(SYS_prctl, PR_GET_NAME, slot->name, 0, 0, 0);
+  task_own_name(slot->name);
   // A negative tid keeps the slot ours until it is known.
-  atomic_store_explicit(&tids[i], (pid_t)RAW(SYS_gettid), memory_order_release);
+  atomic_store_explicit(&tids[i], task_self(), memory_order_release);
   pthread_setspecific(ending, (void *)(i + 1));
   return slot->start(slot->argument);
 }
 
 FH_EXPORT int
-pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
-               void *argument)
+FH_WRAPPER(pthread_create)(pthread_t *thread, const pthread_attr_t *attributes,
+                           void *(*start)(void *), void *argument)
 {
   size_t i = 0;
   int saved = errno;
@@ -185,7 +181,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
 
   slot->start = start;
   slot->argument = argument;
-  slot->origin.creator = (pid_t)RAW(SYS_gettid);
+  slot->origin.creator = task_self();
   slot->origin.start = (void *)start;
   registers_here(&slot->origin.registers);
   slot->origin.stack_length =

@@ -4,6 +4,7 @@
 
 #include "registers.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,9 +25,12 @@ struct origin {
 // live.
 const struct origin *thread_origin(pid_t tid);
 
-// The name of a live thread, as it was given by pthread_setname_np() or prctl(), into 17 bytes;
-// false where it is not known.
+// The name of a live thread, as thread_named() and thread_renamed() were told it, into 17 bytes;
+// false where it is not known, or "".
 bool thread_name(pid_t tid, char *name);
+
+// A thread was given a name. From pthread_setname_np().
+void thread_named(pthread_t thread, const char *name);
 
 // The calling thread has a new name. From prctl().
 void thread_renamed(void);

@@ -1,5 +1,5 @@
-// libunwind over a copy of a stack. It never reads a live stack, so whatever a copy holds ends the
-// unwind, not the process.
+// Frames from a copy of a stack; on Linux by libunwind. It never reads a live stack, so whatever a
+// copy holds ends the unwind, not the process.
 #pragma once
 
 #include "modules.h"
@@ -32,3 +32,6 @@ void unwind_begin(const struct modules *modules);
 // Fills frames, innermost first, and returns their number. Takes no lock but libunwind's own: one
 // caller at a time.
 int unwind_stack(const struct stack_copy *stack, struct frame *frames, int most);
+
+// The same for the copy that the calling thread made of its own stack in its last fork handler.
+int unwind_own_stack(const struct stack_copy *stack, struct frame *frames, int most);

@@ -1,4 +1,4 @@
-#include "task.h"
+#include "task_linux.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

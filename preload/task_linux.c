@@ -1,4 +1,4 @@
-#include "task.h"
+#include "task_linux.h"
 
 #include "descriptor.h"
 #include "raw_syscall.h"
@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <sys/stat.h>
 
 // The layout getdents64(2) documents; libc has no public name for it.
@@ -43,7 +45,7 @@ add_number(char *p, pid_t number)
 }
 
 bool
-task_proc_is_ours(void)
+task_can_list(void)
 {
   static _Atomic pid_t checked;  // the process whose answer `ours` is
   static _Atomic bool ours;
@@ -83,6 +85,38 @@ task_read(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size)
   if (n >= 0)
     buffer[n] = 0;
   return n;
+}
+
+bool
+task_single(void)
+{
+  return __libc_single_threaded;
+}
+
+pid_t
+task_self(void)
+{
+  return (pid_t)RAW(SYS_gettid);
+}
+
+pid_t
+task_main(void)
+{
+  return (pid_t)RAW(SYS_getpid);
+}
+
+void
+task_name(pid_t pid, pid_t tid, char *name, size_t size)
+{
+  long n = task_read(pid, tid, "comm", name, size);
+
+  name[n > 0 ? n - 1 : 0] = 0;  // without the newline
+}
+
+void
+task_own_name(char *name)
+{
+  RAW(SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
 }
 
 long

@@ -5,7 +5,7 @@
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
-#include "task.h"
+#include "task_linux.h"
 #include "thread.h"
 
 #include <fcntl.h>

@@ -87,7 +87,23 @@ target_why(enum target target)
   case TARGET_SETGID: return "set-group-ID";
   case TARGET_FOREIGN: return "built for another architecture";
   case TARGET_MUSL: return "linked with musl libc";
-  case TARGET_LOADS: break;
+  case TARGET_LOADS:
+  case TARGET_SYSTEM:
+  case TARGET_HARDENED:
+  case TARGET_RESTRICTED:
+  case TARGET_ARM64E: break;
   }
   return NULL;
+}
+
+bool
+target_refuses(enum target target)
+{
+  return target == TARGET_MUSL;
+}
+
+bool
+target_may_refuse(void)
+{
+  return access("/lib/ld-musl-x86_64.so.1", F_OK) == 0;
 }

@@ -122,3 +122,13 @@ symbol_done(void)
   }
   file_count = 0;
 }
+
+bool
+symbol_of_event(const char *path, uint64_t offset, char *name, size_t size)
+{
+  (void)path;
+  (void)offset;
+  (void)name;
+  (void)size;
+  return false;
+}

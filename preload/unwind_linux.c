@@ -340,3 +340,9 @@ unwind_stack(const struct stack_copy *stack, struct frame *frames, int most)
   inside = false;
   return n;
 }
+
+int
+unwind_own_stack(const struct stack_copy *stack, struct frame *frames, int most)
+{
+  return unwind_stack(stack, frames, most);
+}

@@ -1,0 +1,8 @@
+#include "diagnose.h"
+#include "text.h"
+
+int
+diagnose(const struct options *options)
+{
+  die("diagnose: not on macOS yet: try 'sample %s'", options->command[0]);
+}

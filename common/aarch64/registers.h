@@ -1,0 +1,38 @@
+// General registers of an AArch64 thread, in the numbering that libunwind and DWARF use: 0 to 30
+// are x0 to x30.
+#pragma once
+
+#include <stdint.h>
+
+enum {
+  REG_BP = 29,  // the frame pointer
+  REG_LR,
+  REG_SP,
+  REG_IP,
+  REGISTERS,
+};
+
+struct registers {
+  uint64_t at[REGISTERS];
+};
+
+// The registers as they are here: what a call preserves, the stack pointer and the address of the
+// next instruction. The others are 0. No call, no memory but *r.
+__attribute__((always_inline)) static inline void
+registers_here(struct registers *r)
+{
+  for (int i = 0; i < REGISTERS; i++)
+    r->at[i] = 0;
+  __asm__ volatile("stp x19, x20, [%0, #152]\n\t"
+                   "stp x21, x22, [%0, #168]\n\t"
+                   "stp x23, x24, [%0, #184]\n\t"
+                   "stp x25, x26, [%0, #200]\n\t"
+                   "stp x27, x28, [%0, #216]\n\t"
+                   "stp x29, x30, [%0, #232]\n\t"
+                   "mov x9, sp\n\t"
+                   "adr x10, .\n\t"
+                   "stp x9, x10, [%0, #248]"
+                   :
+                   : "r"(r)
+                   : "x9", "x10", "memory");
+}

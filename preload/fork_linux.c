@@ -1,0 +1,69 @@
+// The fork-like calls that only Linux and glibc have.
+#include "fork.h"
+
+#include "call.h"
+#include "instant.h"
+#include "interpose.h"
+#include "tell.h"
+
+#include <sched.h>
+#include <stdarg.h>
+
+FH_EXPORT int
+__register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
+{
+  fh_real_resolve();
+  fork_handlers(prepare, parent, child);
+  return fh_real.__register_atfork(prepare, parent, child, dso);
+}
+
+// Runs no fork handlers.
+FH_EXPORT pid_t
+_Fork(void)
+{
+  if (fork_passes())
+    return fh_real._Fork();
+  instant_begin("_Fork");
+  instant_prepare();
+  pid_t child = fh_real._Fork();
+  if (child == 0)
+    instant_child();
+  else
+    tell_end(child);
+  return child;
+}
+
+struct clone_start {
+  int (*function)(void *);
+  void *argument;
+};
+
+static int
+clone_main(void *argument)
+{
+  struct clone_start start = *(struct clone_start *)argument;
+
+  instant_child();
+  return start.function(start.argument);
+}
+
+FH_EXPORT int
+clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
+{
+  va_list more;
+
+  va_start(more, argument);
+  pid_t *parent_tid = va_arg(more, pid_t *);
+  void *tls = va_arg(more, void *);
+  pid_t *child_tid = va_arg(more, pid_t *);
+  va_end(more);
+  // With shared memory it is a thread, or waits to exec.
+  if (fork_passes() || !function || (flags & (CLONE_VM | CLONE_THREAD | CLONE_VFORK)))
+    return fh_real.clone(function, stack, flags, argument, parent_tid, tls, child_tid);
+  instant_begin("clone");
+  instant_prepare();
+  struct clone_start start = {function, argument};  // the child has its own copy
+  int child = fh_real.clone(clone_main, stack, flags, &start, parent_tid, tls, child_tid);
+  tell_end(child);
+  return child;
+}

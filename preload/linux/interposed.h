@@ -1,0 +1,46 @@
+// The one table of interposed symbols. X(result, symbol, parameters). A wrapper has the symbol's
+// own name.
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <sys/types.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+
+#define FH_INTERPOSED(X)                                                                           \
+  X(pid_t, fork, (void))                                                                           \
+  X(pid_t, _Fork, (void))                                                                          \
+  X(int, forkpty, (int *, char *, const struct termios *, const struct winsize *))                 \
+  X(int, daemon, (int, int))                                                                       \
+  X(int, clone, (int (*)(void *), void *, int, void *, ...))                                       \
+  X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))         \
+  X(int, pthread_setname_np, (pthread_t, const char *))                                            \
+  X(int, __register_atfork, (void (*)(void), void (*)(void), void (*)(void), void *))              \
+  X(int, execve, (const char *, char *const[], char *const[]))                                     \
+  X(int, execvpe, (const char *, char *const[], char *const[]))                                    \
+  X(int, fexecve, (int, char *const[], char *const[]))                                             \
+  X(int, execveat, (int, const char *, char *const[], char *const[], int))                         \
+  X(int, posix_spawn,                                                                              \
+    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
+     char *const[], char *const[]))                                                                \
+  X(int, posix_spawnp,                                                                             \
+    (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
+     char *const[], char *const[]))                                                                \
+  X(void, _exit, (int))                                                                            \
+  X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
+  X(int, mincore, (void *, size_t, unsigned char *))                                               \
+  X(int, pipe2, (int[2], int))                                                                     \
+  X(int, prctl, (int, ...))                                                                        \
+  X(long, syscall, (long, ...))
+
+#define FH_WRAPPER(symbol) symbol
+#define FH_ENVIRON environ
+
+// Names that glibc has for fork() and _exit() too.
+#define FH_FORK_ALIASES                                                                            \
+  FH_EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));                            \
+  FH_EXPORT pid_t __libc_fork(void) __attribute__((alias("fork"), nothrow));
+#define FH_EXIT_ALIASES FH_EXPORT void _Exit(int status) __attribute__((alias("_exit")));

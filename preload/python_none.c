@@ -1,0 +1,47 @@
+// Python frames are not read on this system yet: a story has no interpreter.
+#include "python_story.h"
+
+void
+python_story_fill(struct story *story)
+{
+  (void)story;
+}
+
+void
+python_story_free(void)
+{
+}
+
+uint64_t
+python_story_place(void)
+{
+  return 0;
+}
+
+void
+python_story_test(struct story *story)
+{
+  (void)story;
+}
+
+const char *
+python_version(const struct python *python)
+{
+  (void)python;
+  return "";
+}
+
+const char *
+python_note(const struct python *python)
+{
+  (void)python;
+  return NULL;
+}
+
+bool
+python_is_evaluation(const struct python *python, uint64_t pc)
+{
+  (void)python;
+  (void)pc;
+  return false;
+}

@@ -1,0 +1,21 @@
+// /proc/PID/task read with raw system calls: usable also with other threads stopped.
+#pragma once
+
+#include "task.h"
+
+// The path /proc/PID/task/TID/FILE (tid 0: /proc/PID/FILE); 80 bytes are enough.
+void task_path(char *path, pid_t pid, pid_t tid, const char *file);
+
+// Reads /proc/PID/task/TID/FILE (tid 0: /proc/PID/FILE) into buffer, NUL-terminated. Returns its
+// length, or -errno.
+long task_read(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size);
+
+// The system call a task sleeps in, from its "syscall" file (see proc(5)).
+struct task_syscall {
+  long number;  // -1: blocked outside a system call
+  unsigned long arguments[6];
+  unsigned long sp, pc;
+};
+
+// 1 when the task sleeps and *call was filled, 0 when it runs, -errno otherwise.
+int task_syscall(pid_t pid, pid_t tid, struct task_syscall *call);
