@@ -1,5 +1,6 @@
 #include "run.h"
 #include "check.h"
+#include "environment.h"
 #include "json_get.h"
 #include "linger.h"
 #include "rundir.h"
@@ -63,72 +64,6 @@ now_ns(clockid_t clock)
   struct timespec now;
   clock_gettime(clock, &now);
   return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static char *
-own_directory(void)
-{
-  char path[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (n < 0)
-    die("/proc/self/exe: %m");
-  path[n] = 0;
-  char *slash = strrchr(path, '/');
-  if (slash)
-    *slash = 0;
-  return xstrdup(path);
-}
-
-static char *
-find_library(void)
-{
-  const char *given = getenv("FORKHOUND_LIBRARY");
-  if (given && *given) {
-    char *absolute = realpath(given, NULL);
-    if (!absolute)
-      die("cannot find libforkhound.so: FORKHOUND_LIBRARY=%s: %m", given);
-    return absolute;
-  }
-  static const char *const places[] = {"../preload", "../lib/x86_64-linux-gnu", "../lib64",
-                                       "../lib"};
-  char *directory = own_directory();
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    char *candidate = xasprintf("%s/%s/libforkhound.so", directory, places[i]);
-    char *absolute = realpath(candidate, NULL);
-    free(candidate);
-    if (absolute) {
-      free(directory);
-      return absolute;
-    }
-  }
-  die("cannot find libforkhound.so: it is not in ../preload, ../lib/x86_64-linux-gnu, ../lib64 or "
-      "../lib of %s: "
-      "set FORKHOUND_LIBRARY to its path",
-      directory);
-}
-
-/* The environment of the command; `library` is NULL to leave LD_PRELOAD as it is. */
-static char **
-command_environment(const char *library)
-{
-  extern char **environ;
-  size_t count = 0, used = 0;
-  while (environ[count])
-    count++;
-  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
-  const char *old = getenv("LD_PRELOAD");
-  for (size_t i = 0; i < count; i++) {
-    bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
-                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
-    if (!replaced)
-      result[used++] = xstrdup(environ[i]);
-  }
-  if (library)
-    result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
-                                 : xasprintf("LD_PRELOAD=%s", library);
-  result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
-  result[used] = NULL;
-  return result;
 }
 
 static void
@@ -518,7 +453,7 @@ run(const struct options *options)
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = command_environment(preload);
+  char **environment = command_environment(preload, options->redirect_python);
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "output.h"
 #include "process.h"
+#include "python_path.h"
 #include "target.h"
 #include "tell.h"
 
@@ -21,7 +22,7 @@
 
 extern char **environ;
 
-enum { MOST_VARIABLES = 8192 };
+enum { MOST_VARIABLES = 8192, MOST_ADDED = 6 };  // the NULL, too
 
 // A variable of ours is missing from `environment`.
 static bool
@@ -53,10 +54,13 @@ count(char *const list[])
 static char **
 adapt(char *const environment[], bool without_preload, char **to)
 {
+  bool no_python = python_path_lost(environment);
   size_t n = 0;
 
   for (size_t i = 0; environment && environment[i]; i++) {
-    if (!without_preload || strncmp(environment[i], "LD_PRELOAD=", 11) != 0)
+    bool left_out = (without_preload && strncmp(environment[i], "LD_PRELOAD=", 11) == 0) ||
+                    (no_python && python_path_is(environment[i]));
+    if (!left_out)
       to[n++] = environment[i];
   }
   if (!without_preload && lost(environment, &process.preload))
@@ -65,6 +69,10 @@ adapt(char *const environment[], bool without_preload, char **to)
     to[n++] = process.events.text;
   if (lost(environment, &process.options))
     to[n++] = process.options.text;
+  if (lost(environment, &process.redirect_python))
+    to[n++] = process.redirect_python.text;
+  if (no_python)
+    to[n++] = python_path_restore(environment, (char *)(to + count(environment) + MOST_ADDED));
   to[n] = NULL;
   return to;
 }
@@ -72,9 +80,11 @@ adapt(char *const environment[], bool without_preload, char **to)
 // The environment for the exec: as given, or a copy on the caller's stack with our variables back.
 // No allocation: the caller may be a vfork child.
 #define ADAPTED(environment, target)                                                               \
-  (keeps((environment), (target)) ? (char **)(environment)                                         \
-                                  : adapt((environment), (target) == TARGET_MUSL,                  \
-                                          alloca((count(environment) + 4) * sizeof(char *))))
+  (keeps((environment), (target))                                                                  \
+       ? (char **)(environment)                                                                    \
+       : adapt((environment), (target) == TARGET_MUSL,                                             \
+               alloca((count(environment) + MOST_ADDED) * sizeof(char *) +                         \
+                      python_path_size(environment))))
 
 static bool
 keeps(char *const environment[], enum target target)
@@ -86,7 +96,8 @@ keeps(char *const environment[], enum target target)
       (environment && memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)environment) == 0) ||
       count(environment) > MOST_VARIABLES)
     return true;
-  return target != TARGET_MUSL && !lost(environment, &process.preload);
+  return target != TARGET_MUSL && !lost(environment, &process.preload) &&
+         !python_path_lost(environment);
 }
 
 static void

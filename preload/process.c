@@ -8,8 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-struct process process = {
-    .preload = {.value = ""}, .options = {.value = ""}, .events = {.value = ""}};
+struct process process = {.preload = {.value = ""},
+                          .options = {.value = ""},
+                          .events = {.value = ""},
+                          .redirect_python = {.value = ""}};
 
 uint64_t
 now_ns(clockid_t clock)
@@ -83,6 +85,7 @@ start(int argc, char **argv, char **envp)
     else if ((*e)[0] == 'F') {
       keep(&process.events, *e, "FORKHOUND_EVENTS=");
       keep(&process.options, *e, "FORKHOUND_OPTIONS=");
+      keep(&process.redirect_python, *e, "FORKHOUND_REDIRECT_PYTHON=");
     }
   }
   output_start();
