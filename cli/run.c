@@ -422,8 +422,8 @@ finish(struct driver *driver)
   session_event(&driver->session, json_pack("{s:i, s:s, s:I, s:I, s:i}", "v", 1, "event", "end",
                                             "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
                                             (json_int_t)getpid(), "status", status));
-  if (driver->session.bad_line)
-    message("event %zu is not a whole event", driver->session.bad_line);
+  if (driver->session.bad_count)
+    message("event %zu is not a whole event", driver->session.bad_lines[0]);
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
