@@ -61,11 +61,11 @@ find_library(void)
 static char *
 find_python(void)
 {
-  static const char *const places[] = {"../python", "../share/forkhound/python", NULL};
+  static const char *const places[] = {"../share/forkhound/python", "../python", NULL};
   char *file = find("sitecustomize.py", places);
   if (!file)
-    die("--redirect-python: cannot find sitecustomize.py: it is not in ../python or "
-        "../share/forkhound/python of %s",
+    die("--redirect-python: cannot find sitecustomize.py: it is not in "
+        "../share/forkhound/python or ../python of %s",
         own_directory());
   *strrchr(file, '/') = 0;
   return file;
@@ -97,9 +97,11 @@ command_environment(const char *library, const char *start_method)
   if (library)
     ours[ours_count++] = prepend("LD_PRELOAD", library);
   if (start_method) {
-    char *directory = rundir_python(find_python());
+    char *found = find_python(), *directory = rundir_python(found);
     ours[ours_count++] = prepend("PYTHONPATH", directory);
     ours[ours_count++] = xasprintf("FORKHOUND_REDIRECT_PYTHON=%s:%s", start_method, directory);
+    free(directory);
+    free(found);
   }
   while (environ[count])
     count++;
