@@ -1,4 +1,5 @@
 #include "check.h"
+#include "file_capabilities.h"
 #include "find_command.h"
 #include "text.h"
 
@@ -6,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/xattr.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -26,8 +28,9 @@ script_interpreter(int fd)
 }
 
 static const char *
-changes_ids(const char *path, int fd)
+changes_ids(int fd)
 {
+  struct vfs_ns_cap_data capabilities;
   struct stat st;
   struct statvfs fs;
   if (fstat(fd, &st) || (!fstatvfs(fd, &fs) && fs.f_flag & ST_NOSUID))
@@ -36,7 +39,8 @@ changes_ids(const char *path, int fd)
     return "set-user-ID";
   if (st.st_mode & S_ISGID && st.st_mode & S_IXGRP && st.st_gid != getgid())
     return "set-group-ID";
-  if (geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0)
+  ssize_t length = fgetxattr(fd, XATTR_NAME_CAPS, &capabilities, sizeof capabilities);
+  if (getuid() != 0 && file_capabilities_secure(&capabilities, length))
     return "has file capabilities";
   return NULL;
 }
@@ -112,7 +116,7 @@ check_elf(struct check *check, int fd, const char *library)
     check->why = "linked with musl libc";
     check->preload_harms = true;
   }
-  const char *ids = changes_ids(check->path, fd);
+  const char *ids = changes_ids(fd);
   if (!check->why && ids)
     check->why = ids;
 }

@@ -7,31 +7,35 @@
 
 extern char **environ;
 
-static bool
-is_variable(const char *entry, const char *name)
+char *
+environment_prepend(const char *name, const char *first)
 {
-  size_t length = strlen(name);
-  return !strncmp(entry, name, length) && entry[length] == '=';
+  const char *old = getenv(name);
+  return old && *old ? xasprintf("%s=%s:%s", name, first, old) : xasprintf("%s=%s", name, first);
+}
+
+static bool
+same_name(const char *a, const char *b)
+{
+  return !strncmp(a, b, strcspn(a, "=") + 1);
 }
 
 char **
-command_environment(const char *preload, const char *library, const char *events)
+command_environment(char *const variables[], size_t count)
 {
-  size_t count = 0, used = 0;
-  while (environ[count])
-    count++;
-  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
-  const char *old = getenv(preload);
-  for (size_t i = 0; i < count; i++) {
-    bool replaced = is_variable(environ[i], "FORKHOUND_EVENTS") ||
-                    (library && is_variable(environ[i], preload));
+  size_t all = 0, used = 0;
+  while (environ[all])
+    all++;
+  char **result = xrealloc(NULL, (all + count + 1) * sizeof *result);
+  for (size_t i = 0; i < all; i++) {
+    bool replaced = false;
+    for (size_t j = 0; j < count; j++)
+      replaced |= same_name(variables[j], environ[i]);
     if (!replaced)
       result[used++] = xstrdup(environ[i]);
   }
-  if (library)
-    result[used++] = old && *old ? xasprintf("%s=%s:%s", preload, library, old)
-                                 : xasprintf("%s=%s", preload, library);
-  result[used++] = xasprintf("FORKHOUND_EVENTS=%s", events);
+  for (size_t j = 0; j < count; j++)
+    result[used++] = variables[j];
   result[used] = NULL;
   return result;
 }

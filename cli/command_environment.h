@@ -2,8 +2,12 @@
 #ifndef FORKHOUND_COMMAND_ENVIRONMENT_H
 #define FORKHOUND_COMMAND_ENVIRONMENT_H
 
-/* Ours, with `library` before what the variable `preload` (LD_PRELOAD and its like) names already,
-   and the path that events go to. `library` is NULL to leave that variable as it is. */
-char **command_environment(const char *preload, const char *library, const char *events);
+#include <stddef.h>
+
+/* "NAME=FIRST:...", before what the variable, a list, has in ours. The caller frees it. */
+char *environment_prepend(const char *name, const char *first);
+
+/* Ours, with these variables, NAME=VALUE, in place of those of the same names. It keeps them. */
+char **command_environment(char *const variables[], size_t count);
 
 #endif

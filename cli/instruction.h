@@ -10,9 +10,9 @@ enum { NO_REGISTER = -1, REGISTER_RIP = 16 };
 
 struct instruction {
   bool syscall, pause;
-  bool memory; /* it reads or writes the word at its operand; not set for push, call, ret */
-  bool stores; /* it only writes there */
-  bool locked; /* it reads and writes there at once */
+  bool memory;     /* it reads or writes the word at its operand; not set for push, call, ret */
+  bool stores;     /* it only writes there */
+  bool locked;     /* it reads and writes there at once */
   int base, index; /* numbers of the instruction set, or of the above */
   unsigned scale;
   int64_t displacement;

@@ -1,54 +1,30 @@
 #include "launch.h"
+#include "command_environment.h"
+#include "installed.h"
+#include "rundir.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-static char *
-own_directory(void)
+char **
+launch_environment(const char *library, const char *start_method)
 {
-  char path[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-  if (n < 0)
-    die("/proc/self/exe: %m");
-  path[n] = 0;
-  char *slash = strrchr(path, '/');
-  if (slash)
-    *slash = 0;
-  return xstrdup(path);
-}
-
-char *
-launch_find_library(void)
-{
-  const char *given = getenv("FORKHOUND_LIBRARY");
-  if (given && *given) {
-    char *absolute = realpath(given, NULL);
-    if (!absolute)
-      die("cannot find libforkhound.so: FORKHOUND_LIBRARY=%s: %m", given);
-    return absolute;
+  char *variables[4];
+  size_t count = 0;
+  variables[count++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
+  if (library)
+    variables[count++] = environment_prepend("LD_PRELOAD", library);
+  if (start_method) {
+    char *found = installed_python(), *directory = rundir_python(found);
+    variables[count++] = environment_prepend("PYTHONPATH", directory);
+    variables[count++] = xasprintf("FORKHOUND_REDIRECT_PYTHON=%s:%s", start_method, directory);
+    free(directory);
+    free(found);
   }
-  static const char *const places[] = {"../preload", "../lib/x86_64-linux-gnu", "../lib64",
-                                       "../lib"};
-  char *directory = own_directory();
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    char *candidate = xasprintf("%s/%s/libforkhound.so", directory, places[i]);
-    char *absolute = realpath(candidate, NULL);
-    free(candidate);
-    if (absolute) {
-      free(directory);
-      return absolute;
-    }
-  }
-  die("cannot find libforkhound.so: it is not in ../preload, ../lib/x86_64-linux-gnu, ../lib64 or "
-      "../lib of %s: "
-      "set FORKHOUND_LIBRARY to its path",
-      directory);
+  return command_environment(variables, count);
 }
 
 /* In the child: never returns. */

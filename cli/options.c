@@ -63,6 +63,10 @@ static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [A
                                "for so long (default 1)\n"
                                "  --suppressions FILE   leave out findings that fit a line of FILE "
                                "(see docs/suppressions.md)\n"
+                               "  --redirect-python METHOD\n"
+                               "                        spawn or forkserver: how multiprocessing "
+                               "starts processes in Python programs that\n"
+                               "                        choose no method (see docs/python.md)\n"
                                "  --time-limit SECONDS  end the command and all its descendants "
                                "after SECONDS; 0 (the default): never\n"
                                "  --color WHEN          auto (the default), always or never\n"
@@ -163,6 +167,7 @@ enum {
   OPT_JSON,
   OPT_SUPPRESSIONS,
   OPT_GEN_SUPPRESSIONS,
+  OPT_REDIRECT_PYTHON,
 };
 
 static const struct option run_options[] = {
@@ -173,6 +178,7 @@ static const struct option run_options[] = {
     {"error-exitcode", required_argument, NULL, OPT_ERROR_EXITCODE},
     {"on-deadlock", required_argument, NULL, OPT_ON_DEADLOCK},
     {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
+    {"redirect-python", required_argument, NULL, OPT_REDIRECT_PYTHON},
     {"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
     {"color", required_argument, NULL, OPT_COLOR},
     {"quiet", no_argument, NULL, 'q'},
@@ -286,6 +292,14 @@ parse_on_deadlock(const char *sub, const char *value, struct options *options)
 }
 
 static void
+parse_redirect_python(const char *sub, const char *value, struct options *options)
+{
+  if (strcmp(value, "spawn") != 0 && strcmp(value, "forkserver") != 0)
+    die("%s: --redirect-python: expected spawn or forkserver, got '%s'", sub, value);
+  options->redirect_python = value;
+}
+
+static void
 add_suppressions(struct options *options, const char *path)
 {
   options->suppressions = xrealloc(options->suppressions, (options->suppressions_count + 1) *
@@ -340,6 +354,7 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_TIME_LIMIT: options->time_limit = parse_seconds(sub, "--time-limit", optarg); break;
     case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
     case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
+    case OPT_REDIRECT_PYTHON: parse_redirect_python(sub, optarg, options); break;
     case OPT_COLOR: parse_color(sub, optarg, options); break;
     case OPT_JSON: options->json = true; break;
     case OPT_GEN_SUPPRESSIONS: options->gen_suppressions = true; break;

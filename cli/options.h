@@ -22,6 +22,7 @@ struct options {
   double time_limit; /* seconds; 0: none */
   enum on_deadlock on_deadlock;
   double stuck_after;            /* seconds */
+  const char *redirect_python;   /* a start method of multiprocessing; NULL: leave it */
   const char *strip_path_prefix; /* "": none */
   const char **suppressions;     /* files, in their order */
   size_t suppressions_count;

@@ -5,8 +5,22 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* The last line says how much was read, too. */
+static void
+name_bad_lines(const char *file, const struct session *session, size_t events)
+{
+  size_t count = session->bad_count;
+  char *read = xasprintf("; %zu event%s read", events, events == 1 ? "" : "s");
+  for (size_t i = 0; i < count && i < MOST_BAD_LINES; i++)
+    message("%s:%zu: not a whole event%s", file, session->bad_lines[i], i + 1 == count ? read : "");
+  if (count > MOST_BAD_LINES)
+    message("%s: %zu more such lines%s", file, count - MOST_BAD_LINES, read);
+  free(read);
+}
 
 int
 replay(const struct options *options)
@@ -23,10 +37,8 @@ replay(const struct options *options)
     die("%s: %m", name);
   tail_finish(&tail, session_line, &session);
   session_tick(&session, session.model.last_ns);
-  size_t events = session.model.events, bad_line = session.bad_line;
+  size_t events = session.model.events;
   session_close(&session, true, -1);
-  if (bad_line)
-    message("%s:%zu: not a whole event; %zu event%s read", name, bad_line, events,
-            events == 1 ? "" : "s");
-  return bad_line && !events ? 125 : 0;
+  name_bad_lines(name, &session, events);
+  return session.bad_count && !events ? 125 : 0;
 }

@@ -1,6 +1,6 @@
 #include "run.h"
 #include "check.h"
-#include "command_environment.h"
+#include "installed.h"
 #include "job.h"
 #include "json_get.h"
 #include "launch.h"
@@ -288,8 +288,8 @@ finish(struct driver *driver)
   session_event(&driver->session, json_pack("{s:i, s:s, s:I, s:I, s:i}", "v", 1, "event", "end",
                                             "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
                                             (json_int_t)getpid(), "status", status));
-  if (driver->session.bad_line)
-    message("event %zu is not a whole event", driver->session.bad_line);
+  if (driver->session.bad_count)
+    message("event %zu is not a whole event", driver->session.bad_lines[0]);
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
@@ -301,7 +301,7 @@ int
 run(const struct options *options)
 {
   struct driver driver = {.options = options, .changes = -1};
-  char *library = launch_find_library();
+  char *library = installed_library();
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
   watch_init(&driver.children, (long long)(options->stuck_after * 1e9));
@@ -319,7 +319,7 @@ run(const struct options *options)
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = command_environment("LD_PRELOAD", preload, rundir_events());
+  char **environment = launch_environment(preload, options->redirect_python);
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)

@@ -307,8 +307,8 @@ finish(struct driver *driver)
   session_event(&driver->session, json_pack("{s:i, s:s, s:I, s:I, s:i}", "v", 1, "event", "end",
                                             "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
                                             (json_int_t)getpid(), "status", status));
-  if (driver->session.bad_line)
-    message("event %zu is not a whole event", driver->session.bad_line);
+  if (driver->session.bad_count)
+    message("event %zu is not a whole event", driver->session.bad_lines[0]);
   session_close(&driver->session, false, status);
   return status;
 }
@@ -325,9 +325,13 @@ run(const struct options *options)
   sample_watch_init(&driver.children, rundir_events(), (long long)(options->stuck_after * 1e9));
   driver.children.found = on_stuck;
   driver.children.context = &driver;
-  char **environment = command_environment("DYLD_INSERT_LIBRARIES",
-                                           check.preload_harms ? NULL : rundir_preloadable(library),
-                                           rundir_events());
+  char *variables[2] = {xasprintf("FORKHOUND_EVENTS=%s", rundir_events())};
+  size_t count = 1;
+  if (!check.preload_harms)
+    variables[count++] = environment_prepend("DYLD_INSERT_LIBRARIES", rundir_preloadable(library));
+  char **environment = command_environment(variables, count);
+  if (options->redirect_python)
+    message("--redirect-python is not for macOS, where multiprocessing spawns by itself");
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)

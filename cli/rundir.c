@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char *directory, *events, *link_name, *filters;
+static char *directory, *events, *library_link, *python_link, *filters;
 
 static char *
 make_directory(void)
@@ -109,7 +109,8 @@ rundir_make(void)
   int fd = open(events, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0 || fchmod(fd, 0622))
     die("%s: %m", events);
-  link_name = xasprintf("%s/libforkhound.so", directory);
+  library_link = xasprintf("%s/libforkhound.so", directory);
+  python_link = xasprintf("%s/python", directory);
   note_filters();
   start_tidying();
   return fd;
@@ -121,18 +122,30 @@ rundir_events(void)
   return events;
 }
 
+/* A path for `file` without any of `separators`, which the variable `list` cannot quote. */
+static char *
+nameable(const char *file, const char *separators, const char *list, const char *link)
+{
+  if (!strpbrk(file, separators))
+    return xstrdup(file);
+  if (strpbrk(link, separators))
+    die("neither %s nor %s can be named in %s: set TMPDIR to a path without space and colon", file,
+        directory, list);
+  if (symlink(file, link))
+    die("%s: %m", link);
+  return xstrdup(link);
+}
+
 char *
 rundir_preloadable(const char *library)
 {
-  if (!strpbrk(library, " :"))
-    return xstrdup(library);
-  if (strpbrk(link_name, " :"))
-    die("neither %s nor %s can be named in LD_PRELOAD: set TMPDIR to a path without space and "
-        "colon",
-        library, directory);
-  if (symlink(library, link_name))
-    die("%s: %m", link_name);
-  return xstrdup(link_name);
+  return nameable(library, " :", "LD_PRELOAD", library_link);
+}
+
+char *
+rundir_python(const char *folder)
+{
+  return nameable(folder, ":", "PYTHONPATH", python_link);
 }
 
 void
@@ -142,8 +155,10 @@ rundir_remove(void)
     return;
   if (events)
     unlink(events);
-  if (link_name)
-    unlink(link_name);
+  if (library_link)
+    unlink(library_link);
+  if (python_link)
+    unlink(python_link);
   if (filters)
     unlink(filters);
   rmdir(directory);

@@ -6,9 +6,10 @@
    ends the program if it cannot. There is one run directory at most. */
 int rundir_make(void);
 const char *rundir_events(void);
-/* A path for `library` that has neither space nor colon, which LD_PRELOAD cannot quote. The caller
- * frees it. */
+/* A path for `library` that has neither space nor colon, which LD_PRELOAD cannot quote; one for
+   `folder` without a colon, for PYTHONPATH. The caller frees them. */
 char *rundir_preloadable(const char *library);
+char *rundir_python(const char *folder);
 void rundir_remove(void);
 
 #endif

@@ -241,8 +241,9 @@ session_line(void *context, const char *line, size_t length, size_t number)
   json_t *event = json_loadb(line, length, JSON_ALLOW_NUL, NULL);
   if (!get_string(event, "event")) {
     json_decref(event);
-    if (!session->bad_line)
-      session->bad_line = number;
+    if (session->bad_count < MOST_BAD_LINES)
+      session->bad_lines[session->bad_count] = number;
+    session->bad_count++;
     return;
   }
   session_event(session, event);

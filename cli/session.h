@@ -8,6 +8,8 @@
 #include "render.h"
 #include "suppress.h"
 
+enum { MOST_BAD_LINES = 10 };
+
 struct session {
   const struct options *options;
   struct model model;
@@ -16,9 +18,10 @@ struct session {
   struct style style; /* .out is NULL: no text report */
   FILE *json;         /* NULL: none */
   struct suppressions suppressions;
-  json_t
-      *hazards; /* reported: the place that forks, to its modules with threads, and "": the child */
-  size_t bad_line; /* number of the first line that was no whole event; 0: none */
+  /* Reported: the place that forks, to its modules with threads, and to "" the child. NULL: none */
+  json_t *hazards;
+  size_t bad_lines[MOST_BAD_LINES]; /* numbers of the first lines that were no whole events */
+  size_t bad_count;                 /* of all of them */
 };
 
 /* Opens the files; `stream` is where reports without a FILE go. */

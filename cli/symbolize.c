@@ -1,8 +1,8 @@
 #include "symbolize.h"
+#include "demangle.h"
 #include "json_get.h"
 #include "text.h"
 
-#include <dlfcn.h>
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-typedef char *demangler(const char *mangled, char *buffer, size_t *length, int *status);
 
 struct module {
   struct module *next;
@@ -84,31 +82,13 @@ module_of(const char *path)
   return module;
 }
 
-/* Of the C++ runtime, the largest of the libraries: loaded when there is a C++ name. */
-static demangler *
-find_demangler(void)
-{
-  static bool looked;
-  static demangler *found;
-  void *library = looked ? NULL : dlopen("libstdc++.so.6", RTLD_NOW | RTLD_LOCAL);
-  looked = true;
-  if (library)
-    found = (demangler *)dlsym(library, "__cxa_demangle");
-  return found;
-}
-
 static void
 set_function(json_t *frame, const char *name)
 {
   if (!name || !*name)
     return;
-  char *plain = NULL;
-  if (!strncmp(name, "_Z", 2)) {
-    int status = 0;
-    demangler *demangle = find_demangler();
-    plain = demangle ? demangle(name, NULL, NULL, &status) : NULL;
-  }
-  json_object_set_new(frame, "function", json_string(plain ? plain : name));
+  char *plain = demangled(name);
+  json_object_set_new(frame, "function", json_string(plain));
   free(plain);
 }
 

@@ -8,6 +8,7 @@
 #include "memory.h"
 #include "output.h"
 #include "process.h"
+#include "python_path.h"
 #include "target.h"
 #include "tell.h"
 
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_VARIABLES = 8192 };
+enum { MOST_VARIABLES = 8192, MOST_ADDED = 6 };  // the NULL, too
 
 // A variable of ours is missing from `environment`.
 static bool
@@ -57,10 +58,13 @@ exec_count(char *const list[])
 char **
 exec_adapt(char *const environment[], bool without_preload, char **to)
 {
+  bool no_python = python_path_lost(environment);
   size_t n = 0;
 
   for (size_t i = 0; environment && environment[i]; i++) {
-    if (!without_preload || !is_preload(environment[i]))
+    bool left_out = (without_preload && is_preload(environment[i])) ||
+                    (no_python && python_path_is(environment[i]));
+    if (!left_out)
       to[n++] = environment[i];
   }
   if (!without_preload && lost(environment, &process.preload))
@@ -69,8 +73,18 @@ exec_adapt(char *const environment[], bool without_preload, char **to)
     to[n++] = process.events.text;
   if (lost(environment, &process.options))
     to[n++] = process.options.text;
+  if (lost(environment, &process.redirect_python))
+    to[n++] = process.redirect_python.text;
+  if (no_python)
+    to[n++] = python_path_restore(environment, (char *)(to + exec_count(environment) + MOST_ADDED));
   to[n] = NULL;
   return to;
+}
+
+size_t
+exec_size(char *const environment[])
+{
+  return (exec_count(environment) + MOST_ADDED) * sizeof(char *) + python_path_size(environment);
 }
 
 bool
@@ -83,7 +97,8 @@ exec_keeps(char *const environment[], enum target target)
       (environment && memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)environment) == 0) ||
       exec_count(environment) > MOST_VARIABLES)
     return true;
-  return !target_refuses(target) && !lost(environment, &process.preload);
+  return !target_refuses(target) && !lost(environment, &process.preload) &&
+         !python_path_lost(environment);
 }
 
 static void

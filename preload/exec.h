@@ -30,8 +30,7 @@ void exec_before_exit(int status);
 #define EXEC_ADAPTED(environment, target)                                                          \
   (exec_keeps((environment), (target))                                                             \
        ? (char **)(environment)                                                                    \
-       : exec_adapt((environment), target_refuses(target),                                         \
-                    alloca((exec_count(environment) + 4) * sizeof(char *))))
+       : exec_adapt((environment), target_refuses(target), alloca(exec_size(environment))))
 bool exec_keeps(char *const environment[], enum target target);
-size_t exec_count(char *const list[]);
+size_t exec_size(char *const environment[]);
 char **exec_adapt(char *const environment[], bool without_preload, char **to);

@@ -8,8 +8,10 @@
 #include <time.h>
 #include <unistd.h>
 
-struct process process = {
-    .preload = {.value = ""}, .options = {.value = ""}, .events = {.value = ""}};
+struct process process = {.preload = {.value = ""},
+                          .options = {.value = ""},
+                          .events = {.value = ""},
+                          .redirect_python = {.value = ""}};
 
 uint64_t
 now_ns(clockid_t clock)
@@ -77,6 +79,7 @@ process_start(char **environment, const char *preload)
     else if ((*e)[0] == 'F') {
       keep(&process.events, *e, "FORKHOUND_EVENTS=");
       keep(&process.options, *e, "FORKHOUND_OPTIONS=");
+      keep(&process.redirect_python, *e, "FORKHOUND_REDIRECT_PYTHON=");
     }
   }
   output_start();

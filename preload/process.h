@@ -38,8 +38,9 @@ struct process {
   bool exec_told;  // by an event
   // As they were at the start; "" where they were not set, or too long.
   struct variable preload, options;
-  const char *preload_name;  // "NAME=" of the variable that loads libraries
-  struct variable events;    // FORKHOUND_EVENTS: the driver's event file
+  const char *preload_name;         // "NAME=" of the variable that loads libraries
+  struct variable events;           // FORKHOUND_EVENTS: the driver's event file
+  struct variable redirect_python;  // FORKHOUND_REDIRECT_PYTHON: METHOD:DIRECTORY
   char exe[256];
 };
 

@@ -1,11 +1,13 @@
 #include "target.h"
 
 #include "descriptor.h"
+#include "file_capabilities.h"
 #include "guard.h"
 #include "raw_syscall.h"
 
 #include <elf.h>
 #include <fcntl.h>
+#include <linux/xattr.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -39,6 +41,24 @@ read_headers(long fd)
   return TARGET_STATIC;
 }
 
+static bool
+mounted_nosuid(const char *path)
+{
+  struct statfs fs;
+
+  return RAW(SYS_statfs, path, &fs) == 0 && (fs.f_flags & ST_NOSUID) != 0;
+}
+
+static bool
+has_capabilities(const char *path)
+{
+  struct vfs_ns_cap_data capabilities;
+
+  return getuid() != 0 && guard_allows(SYS_getxattr) &&
+         file_capabilities_secure(&capabilities, RAW(SYS_getxattr, path, XATTR_NAME_CAPS,
+                                                     &capabilities, sizeof capabilities));
+}
+
 // AT_SECURE is set for other ids than the real ones (security/commoncap.c), unless the file system
 // or the process refuses them (fs/exec.c, bprm_fill_uid).
 static enum target
@@ -46,7 +66,6 @@ look_at_rights(const char *path)
 {
   enum target target = TARGET_LOADS;
   struct stat st;
-  struct statfs fs;
 
   if (!guard_allows(SYS_newfstatat) || !guard_allows(SYS_statfs) || !guard_allows(SYS_prctl) ||
       RAW(SYS_newfstatat, AT_FDCWD, path, &st, 0) != 0 || !S_ISREG(st.st_mode))
@@ -55,11 +74,11 @@ look_at_rights(const char *path)
     target = TARGET_SETUID;
   else if ((st.st_mode & S_ISGID) != 0 && (st.st_mode & S_IXGRP) != 0 && st.st_gid != getgid())
     target = TARGET_SETGID;
-  if (target != TARGET_LOADS &&
-      ((RAW(SYS_statfs, path, &fs) == 0 && (fs.f_flags & ST_NOSUID) != 0) ||
-       RAW(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1))
-    return TARGET_LOADS;
-  return target;
+  if (target != TARGET_LOADS && RAW(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+    target = TARGET_LOADS;
+  if (target == TARGET_LOADS && has_capabilities(path))
+    target = TARGET_CAPABLE;
+  return target != TARGET_LOADS && mounted_nosuid(path) ? TARGET_LOADS : target;
 }
 
 enum target
@@ -85,6 +104,7 @@ target_why(enum target target)
   case TARGET_STATIC: return "statically linked";
   case TARGET_SETUID: return "set-user-ID";
   case TARGET_SETGID: return "set-group-ID";
+  case TARGET_CAPABLE: return "has file capabilities";
   case TARGET_FOREIGN: return "built for another architecture";
   case TARGET_MUSL: return "linked with musl libc";
   case TARGET_LOADS:

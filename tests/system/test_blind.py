@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness import COMMAND, Run, driven, environment, execute, plain, read_events
@@ -117,23 +118,55 @@ def user_without_rights():
     return {"user": 65534, "group": 65534, "extra_groups": []}
 
 
-def test_set_user_id():
+@contextmanager
+def privileged(prepare):
+    """A program that runs with other rights than those of its user, and a log that this user can write."""
     someone = user_without_rights()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         program = compiled(folder, FORKS, "gcc")
-        program.chmod(program.stat().st_mode | stat.S_ISUID)
         if os.statvfs(folder).f_flag & os.ST_NOSUID:
             raise Skip("the temporary directory is mounted nosuid")
+        prepare(program)
         work = Path(folder) / "work"
         work.mkdir(mode=0o777)
         work.chmod(0o777)
-        for command in ([program], ["sh", "-c", f"{program}; {program}; exit $?"]):
-            log = work / "log"
-            process = execute([COMMAND, "run", "--log", log, "--", *command], cwd="/", **someone)
-            run = Run(process, read_events(log))
-            assert run.status == 5, (run.status, run.err)
-            assert {e["path"] for e in run.named("blind")} == {str(program)}, (run.events, run.err)
-            last = run.err.splitlines()[-1]
-            assert last.count(str(program)) == 1 and "set-user-ID" in last, run.err
-            log.unlink()
+        yield program, work / "log", someone
+
+
+def blind_to(program, log, someone, reason, before=()):
+    for command in ([program], ["sh", "-c", f"{program}; {program}; exit $?"]):
+        process = execute([*before, COMMAND, "run", "--log", log, "--", *command], cwd="/", **someone)
+        run = Run(process, read_events(log))
+        assert run.status == 5, (run.status, run.err)
+        assert {(e["path"], e["why"]) for e in run.named("blind")} == {(str(program), reason)}, (run.events, run.err)
+        last = run.err.splitlines()[-1]
+        assert last.count(str(program)) == 1 and reason in last, run.err
+        log.unlink()
+
+
+def test_set_user_id():
+    with privileged(lambda program: program.chmod(program.stat().st_mode | stat.S_ISUID)) as (program, log, someone):
+        blind_to(program, log, someone, "set-user-ID")
+
+
+def test_file_capabilities():
+    """All but those that are inheritable only keep the loader from loading the library."""
+    setcap = shutil.which("setcap", path="/usr/sbin:/sbin:/usr/bin")
+    if not setcap:
+        raise Skip("setcap (libcap2-bin): not installed")
+
+    def give(program, capabilities="cap_net_raw+ep"):
+        if execute([setcap, capabilities, program]).returncode:
+            raise Skip("the temporary directory keeps no file capabilities")
+
+    with privileged(give) as (program, log, someone):
+        for capabilities in ("cap_net_raw+ep", "cap_net_raw+p", "cap_net_raw+ie"):
+            give(program, capabilities)
+            blind_to(program, log, someone, "has file capabilities")
+            blind_to(program, log, someone, "has file capabilities", ["setpriv", "--no-new-privs"])
+        # As root, and where the capabilities are inheritable only, nothing is hidden.
+        for capabilities, user in (("cap_net_raw+ep", {}), ("cap_net_raw+i", someone)):
+            give(program, capabilities)
+            run = execute([COMMAND, "run", "-v", "--", "sh", "-c", f"{program}; exit $?"], cwd="/", **user)
+            assert run.returncode == 5 and "capabilities" not in run.stderr, (capabilities, run.stderr)

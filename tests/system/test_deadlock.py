@@ -284,9 +284,12 @@ def test_rust_mutex():
         raise Skip("rustc is not installed")
     target = BUILD / "programs/rust_lock"
     target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["rustc", "-g", "-o", str(target), str(PROGRAMS / "rust_lock.rs")], check=True)
+    subprocess.run(["rustc", "-g", "-C", "symbol-mangling-version=v0", "-o", str(target),
+                    str(PROGRAMS / "rust_lock.rs")], check=True)
     run = driven([target])
     assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err)
+    assert " rust_lock::main " in run.err and " rust_lock::main::{closure#0} " in run.err, run.err
+    assert "`rust_lock::MUTEX`" in run.err and "_RN" not in run.err, run.err
 
 
 def test_actions():

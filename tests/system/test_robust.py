@@ -416,6 +416,29 @@ def test_broken_lines_in_a_log():
                 assert run.stdout == whole, (broken[:20], run.stdout)
 
 
+def test_many_broken_lines_in_a_log():
+    """Every whole event counts; the broken lines are named, and counted from the eleventh on."""
+    with tempfile.TemporaryDirectory() as folder:
+        log, lines, _ = a_log(folder)
+        whole = rendered(log).stdout
+        for count in (1, 2, 10, 11, 500):
+            # One before each event as long as there are any, the rest at the end.
+            before = [b'{"v":1,"ev\n' if i < count else b"" for i in range(len(lines))]
+            rest = b"]\n" * (count - min(count, len(lines)))
+            log.write_bytes(b"".join(b + line for b, line in zip(before, lines)) + rest)
+            numbers = [i + 1 for i, line in enumerate(log.read_bytes().splitlines(True)) if line not in lines]
+            run = rendered(log)
+            assert (run.returncode, run.stdout) == (0, whole), (count, run.returncode)
+            expected = [f"{log}:{n}: not a whole event" for n in numbers[:10]]
+            if count > 10:
+                expected.append(f"{log}: {count - 10} more such lines")
+            expected[-1] += f"; {len(lines)} events read"
+            assert run.stderr.splitlines() == [f"forkhound: {line}" for line in expected], run.stderr
+        log.write_bytes(b"]\n" * 500)
+        run = rendered(log)
+        assert run.returncode == 125 and run.stderr.endswith(f"{log}: 490 more such lines; 0 events read\n"), run.stderr
+
+
 def spoil(value, chance):
     """The same JSON with some values replaced by those of another type."""
     if chance.random() < 0.04:
