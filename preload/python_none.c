@@ -1,4 +1,5 @@
 // Python frames are not read on this system yet: a story has no interpreter.
+#include "python_path.h"
 #include "python_story.h"
 
 void
@@ -43,5 +44,33 @@ python_is_evaluation(const struct python *python, uint64_t pc)
 {
   (void)python;
   (void)pc;
+  return false;
+}
+
+bool
+python_path_lost(char *const environment[])
+{
+  (void)environment;
+  return false;
+}
+
+size_t
+python_path_size(char *const environment[])
+{
+  (void)environment;
+  return 0;
+}
+
+char *
+python_path_restore(char *const environment[], char *text)
+{
+  (void)environment;
+  return text;
+}
+
+bool
+python_path_is(const char *variable)
+{
+  (void)variable;
   return false;
 }
