@@ -236,6 +236,8 @@ int
 diagnose(const struct options *options)
 {
   struct ward ward = {.options = options};
+  if (!procfs_is_own())
+    die("diagnose: /proc is not there, or not that of this PID namespace");
   for (char **pid = options->command; *pid; pid++)
     admit_named(&ward, *pid);
   admit_descendants(&ward);

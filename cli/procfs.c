@@ -173,6 +173,45 @@ procfs_processes(pid_t **pids)
 }
 
 bool
+procfs_is_own(void)
+{
+  char link[24], self[24];
+  ssize_t n = readlink("/proc/self", link, sizeof link - 1);
+  link[n > 0 ? n : 0] = 0;
+  snprintf(self, sizeof self, "%d", (int)getpid());
+  return !strcmp(link, self);
+}
+
+/* The process where the way up ends: `root`, the first of its PID namespace, or one that cannot be
+   read. */
+static pid_t
+walk_up(pid_t pid, pid_t root)
+{
+  for (pid_t parent; pid != root; pid = parent) {
+    parent = (pid_t)procfs_status(pid, 0, "PPid", 10);
+    if (parent <= 0)
+      break;
+  }
+  return pid;
+}
+
+bool
+procfs_is_below(pid_t pid, pid_t root)
+{
+  char state;
+  unsigned long long start;
+  /* One on the way may be reaped meanwhile: then its children have another parent. */
+  for (int tries = 0; tries < 5; tries++) {
+    pid_t top = walk_up(pid, root);
+    if (top == root)
+      return true;
+    if (top == pid || procfs_stat(top, &state, &start))
+      return false;
+  }
+  return false;
+}
+
+bool
 procfs_mapping(pid_t pid, uint64_t address, struct mapping *mapping)
 {
   char *text = procfs_read(pid, 0, "maps");

@@ -43,6 +43,12 @@ size_t procfs_tasks(pid_t pid, pid_t **tids);
 /* Every process; the caller frees *pids. Returns their number. */
 size_t procfs_processes(pid_t **pids);
 
+/* Whether /proc is there, and shows this process under its own pid. */
+bool procfs_is_own(void);
+
+/* Whether the process descends from `root`, or is it. */
+bool procfs_is_below(pid_t pid, pid_t root);
+
 /* The mapping that holds the address. */
 struct mapping {
   uint64_t start, end, offset;

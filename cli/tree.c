@@ -1,4 +1,5 @@
 #include "tree.h"
+#include "procfs.h"
 #include "text.h"
 
 #include <ctype.h>
@@ -49,7 +50,7 @@ static size_t
 list_processes(struct process **list)
 {
   size_t count = 0;
-  DIR *proc = opendir("/proc");
+  DIR *proc = procfs_is_own() ? opendir("/proc") : NULL;
   if (!proc)
     return 0;
   struct dirent *entry;

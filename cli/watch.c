@@ -89,7 +89,9 @@ take_in(struct watch *watch, const struct model *model)
 {
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
     const struct arrival *arrival = &model->arrived[watch->next_fork];
-    if (arrival->pid > 0 && !fork_gone(arrival->fork, arrival->pid))
+    /* A pid of another PID namespace, or one that is in use anew, is that of somebody else here. */
+    if (arrival->pid > 0 && !fork_gone(arrival->fork, arrival->pid) &&
+        procfs_is_below((pid_t)arrival->pid, watch->root))
       watch_add(watch, arrival->fork, (pid_t)arrival->pid, false);
   }
   for (size_t i = watch->count; i-- > 0;)

@@ -279,6 +279,36 @@ def test_pid_of_another():
     assert run.status == 0 and not run.named("deadlock"), (run.status, run.err)
 
 
+def test_pid_of_another_namespace():
+    """The children of a command in a PID namespace have the pids of others here, which wait."""
+    own = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if shutil.which("unshare") is None or execute([*own, "true"]).returncode:
+        raise Skip("no PID namespace can be made")
+    with subprocess.Popen([str(build_program("locks")), "semaphore"]) as process:
+        while len(children_of(process.pid)) != 1:
+            time.sleep(0.01)
+        (other,) = children_of(process.pid)
+        script = f"echo {other - 6} >/proc/sys/kernel/ns_last_pid; exec \"$@\""
+        run = driven([*own, "sh", "-c", script, "sh", build_program("many_children"), "namespace"],
+                     "--stuck-after", "0.5")
+        alive = Path(f"/proc/{other}/exe").exists()
+        if alive:
+            os.kill(other, signal.SIGKILL)
+        process.wait()
+    assert other in [e["child"] for e in run.named("fork")], [e["child"] for e in run.named("fork")]
+    assert alive and run.status == 0 and not run.named("deadlock"), (run.status, run.err)
+    run = driven(["true"])
+    assert run.status == 0 and not run.err, (run.status, run.err)
+    run = execute(["unshare", "--pid", "--fork", COMMAND, "run", "true"])
+    assert run.returncode == 0 and run.stderr.count("\n") == 1, (run.returncode, run.stderr)
+    assert "not that of this PID namespace: children are not watched" in run.stderr, run.stderr
+    run = execute(["unshare", "--pid", "--fork", COMMAND, "run", "--time-limit", "0.5", "--", "sleep",
+                   "60"], limit=10)
+    assert run.returncode == 124, (run.returncode, run.stderr)
+    run = execute(["unshare", "--pid", "--fork", COMMAND, "diagnose", "1"], limit=10)
+    assert run.returncode == 125 and run.stderr.count("\n") == 1, (run.returncode, run.stderr)
+
+
 def test_rust_mutex():
     if not shutil.which("rustc"):
         raise Skip("rustc is not installed")
