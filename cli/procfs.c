@@ -102,6 +102,26 @@ procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches)
   return sleeps;
 }
 
+/* For each timer the lines "signal: NUMBER/ADDRESS" and "notify: HOW/WHOM", where HOW is "signal"
+   unless none is sent (proc(5), "timers"). */
+unsigned long long
+procfs_timer_signals(pid_t pid)
+{
+  unsigned long long signals = 0;
+  unsigned number = 0;
+  char how[8];
+  char *text = procfs_read(pid, 0, "timers");
+  for (const char *line = text; line; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (sscanf(line, "signal: %u", &number) == 1 || sscanf(line, "notify: %7[a-z]", how) != 1)
+      continue;
+    if (number >= 1 && number <= 64 && !strcmp(how, "signal"))
+      signals |= 1ull << (number - 1);
+  }
+  free(text);
+  return signals;
+}
+
 /* The first two numbers of "schedstat": run, and waited in the run queue (Linux:
    Documentation/scheduler/sched-stats.rst). */
 bool

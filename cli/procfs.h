@@ -43,6 +43,9 @@ size_t procfs_tasks(pid_t pid, pid_t **tids);
 /* Every process; the caller frees *pids. Returns their number. */
 size_t procfs_processes(pid_t **pids);
 
+/* The signals that timers made by timer_create() send, as a mask: bit 0 is signal 1. */
+unsigned long long procfs_timer_signals(pid_t pid);
+
 /* Whether /proc is there, and shows this process under its own pid. */
 bool procfs_is_own(void);
 

@@ -56,17 +56,16 @@ waking_signal(pid_t pid, bool owned)
   static const int harmless[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP,
                                  SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,  SIGFPE,   SIGILL,
                                  SIGABRT, SIGTRAP, SIGSYS,  32,      33 /* libc's own */};
+  unsigned long long timed = procfs_timer_signals(pid);
   for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
-    if (caught & 1ull << (timers[i] - 1))
-      return timers[i];
+    timed |= 1ull << (timers[i] - 1);
+  if (caught & timed)
+    return __builtin_ctzll(caught & timed) + 1;
   if (owned)
     return 0;
   for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
     caught &= ~(1ull << (harmless[i] - 1));
-  for (int number = 1; number <= 64; number++)
-    if (caught & 1ull << (number - 1))
-      return number;
-  return 0;
+  return caught ? __builtin_ctzll(caught) + 1 : 0;
 }
 
 /* The other threads at the fork: from its event, or what the child itself carries. */

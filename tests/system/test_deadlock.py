@@ -81,9 +81,9 @@ def not_proven(kind, ending=None, finding=None, limit="4"):
 
 
 ENDS = {"sleep": None, "waitpid": None, "pipe": None, "socket": None, "jump": "suspect",
-        "jump_from_mutex": "suspect", "timer": "suspect", "signal": "suspect", "sibling": None,
-        "own_thread": None, "debugger": None, "once": None, "join": None, "stdio": None,
-        "malloc": None}
+        "jump_from_mutex": "suspect", "jump_by_posix_timer": "suspect", "timer": "suspect",
+        "signal": "suspect", "sibling": None, "own_thread": None, "debugger": None, "once": None,
+        "join": None, "stdio": None, "malloc": None}
 
 
 def wait_ends(kind):
