@@ -1,6 +1,7 @@
 #include "live_stack.h"
 #include "procfs.h"
 #include "registers.h"
+#include "symbolize.h"
 #include "text.h"
 
 #include <elfutils/libdwfl.h>
@@ -222,7 +223,10 @@ live_symbol(struct live *live, uint64_t address)
   GElf_Sym symbol;
   const char *name =
       module ? dwfl_module_addrinfo(module, address, &into, &symbol, NULL, NULL, NULL) : NULL;
-  if (name && into < symbol.st_size)
-    json_object_set_new(result, "symbol", json_string(name));
+  if (name && into < symbol.st_size) {
+    char *plain = symbolize_name(name);
+    json_object_set_new(result, "symbol", json_string(plain));
+    free(plain);
+  }
   return result;
 }

@@ -97,18 +97,25 @@ find_demangler(void)
   return found;
 }
 
-static void
-set_function(json_t *frame, const char *name)
+char *
+symbolize_name(const char *name)
 {
-  if (!name || !*name)
-    return;
   char *plain = NULL;
   if (!strncmp(name, "_Z", 2)) {
     int status = 0;
     demangler *demangle = find_demangler();
     plain = demangle ? demangle(name, NULL, NULL, &status) : NULL;
   }
-  json_object_set_new(frame, "function", json_string(plain ? plain : name));
+  return plain ? plain : xstrdup(name);
+}
+
+static void
+set_function(json_t *frame, const char *name)
+{
+  if (!name || !*name)
+    return;
+  char *plain = symbolize_name(name);
+  json_object_set_new(frame, "function", json_string(plain));
   free(plain);
 }
 

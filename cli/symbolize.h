@@ -11,6 +11,9 @@
    environment of this process. */
 void symbolize_event(json_t *event);
 
+/* The name as its C++ source has it, or as it is. The caller frees it. */
+char *symbolize_name(const char *name);
+
 /* Leaves this out at the beginning of every file from now on; kept by reference. */
 void symbolize_strip(const char *prefix);
 

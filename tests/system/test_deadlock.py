@@ -64,6 +64,9 @@ def proven_cxx(kind):
         owner = finding["lock"].get("owner_tid")
         expected = run.first_forks[0]["others"][0]["tid"] if kind in CXX_OWNED else None
         assert owner == expected, finding["lock"]
+        symbol = {"guard": "guard variable for made_once()::instance"}.get(kind, kind.split("_")[0])
+        if kind not in ("atomic", "future"):
+            assert finding["lock"]["symbol"] == symbol, finding["lock"]
     return test
 
 
