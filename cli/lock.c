@@ -23,7 +23,7 @@ static const struct {
     {"pthread_cond_wait", "condition variable", NO_OWNER},
     {"pthread_cond_clockwait", "condition variable", NO_OWNER},
     {"pthread_barrier_wait", "barrier", NO_OWNER},
-    {"pthread_join", "end of a thread", NO_OWNER},
+    {"pthread_clockjoin_ex", "end of a thread", NO_OWNER},
     {"sem_wait", "semaphore", NO_OWNER},
     {"new_sem_wait", "semaphore", NO_OWNER},
     {"cxa_guard_acquire", "guard of a static variable", NO_OWNER},

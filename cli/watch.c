@@ -115,7 +115,8 @@ accused(const struct watched *watched)
   return (struct suspect){.pid = watched->pid,
                           .exe = get_string(fork->event, "exe"),
                           .fork_event = fork->event,
-                          .site_event = fork_stacks(fork)};
+                          .site_event = fork_stacks(fork),
+                          .never_forked = watched->proof_only};
 }
 
 /* What was read may be of another process with the same pid. */

@@ -380,6 +380,37 @@ def test_lock_held_by_the_process_itself():
         assert "it does not have" not in text and "left behind" not in text, text
 
 
+def test_thread_of_the_child_that_waits():
+    """The child's first thread waits for another one of its, which waits for what is lost."""
+    program = build_program("locks")
+    for kind in ("normal", "semaphore"):
+        run = driven([program, kind, "joined"], "--stuck-after", "0.5")
+        (finding,) = run.named("deadlock")
+        assert run.status == 66 and finding["lock"]["kind"] == KINDS[kind], (run.status, run.err)
+        assert finding["tid"] != finding["pid"], finding
+        assert f"Thread {finding['tid']} of child {finding['pid']} now:" in run.err, run.err
+        assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding["stack"]
+        if kind == "normal":
+            assert finding["owner"]["tid"] == run.first_forks[0]["others"][0]["tid"], finding
+    run = driven([program, "condition", "joined"], "--stuck-after", "0.5")
+    assert run.named("deadlock")[0]["lock"]["kind"] == "condition variable", run.err
+    run = driven([program, "normal", "beside"], "--stuck-after", "0.5")  # its first thread goes on
+    assert run.status == 0 and len(run.named("suspect")) == 1, (run.status, run.err)
+
+
+def test_asked_to_end():
+    """A process that never forked, and waits to be asked to end, is not called deadlocked."""
+    program = ("import signal, threading; stop = threading.Event(); "
+               "signal.signal(signal.SIGTERM, lambda *_: stop.set()); "
+               "print(flush=True); stop.wait()")
+    with subprocess.Popen(["python3", "-c", program], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        run = execute([COMMAND, "diagnose", "--stuck-after", "0.3", process.pid])
+        process.terminate()
+    assert process.returncode == 0 and run.returncode == 0, (run.returncode, run.stdout)
+    assert "handles signal 15 (SIGTERM), whose handler could still end" in run.stdout, run.stdout
+
+
 def test_diagnose_says_what_is_wrong():
     with subprocess.Popen(["sleep", "30"]) as process:
         run = execute([COMMAND, "diagnose", "--stuck-after", "0.2", process.pid])
