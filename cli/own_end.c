@@ -196,8 +196,8 @@ may_have_inherited(pid_t pid, const struct relatives *relatives)
 {
   char state;
   unsigned long long start;
-  return procfs_stat(pid, &state, &start) && state != 'Z' && start >= relatives->since &&
-         (!relatives->root || procfs_is_below(pid, relatives->root));
+  return procfs_stat(pid, &state, &start) && procfs_lives(pid, state) &&
+         start >= relatives->since && (!relatives->root || procfs_is_below(pid, relatives->root));
 }
 
 static bool

@@ -158,6 +158,12 @@ procfs_stat(pid_t pid, char *state, unsigned long long *start)
   return found;
 }
 
+bool
+procfs_lives(pid_t pid, char state)
+{
+  return state != 'X' && (state != 'Z' || procfs_task_count(pid) > 1);
+}
+
 /* The numbers among the names in a directory. */
 static size_t
 list_numbers(const char *path, pid_t **list)

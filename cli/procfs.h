@@ -28,6 +28,10 @@ unsigned long long procfs_status(pid_t pid, pid_t tid, const char *name, int bas
    one. */
 bool procfs_stat(pid_t pid, char *state, unsigned long long *start);
 
+/* Whether a process in that state lives: one whose first thread has ended is a zombie by its state,
+   but goes on as long as other threads do. */
+bool procfs_lives(pid_t pid, char state);
+
 /* Whether the task sleeps (state S, not T), and how often it has given up or lost the processor. */
 bool procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches);
 

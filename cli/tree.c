@@ -43,7 +43,7 @@ process_alive(pid_t pid)
 {
   char state;
   pid_t parent;
-  return read_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
+  return read_stat(pid, &state, &parent) && procfs_lives(pid, state);
 }
 
 static size_t
@@ -61,7 +61,7 @@ list_processes(struct process **list)
     char state;
     if (!read_stat(process.pid, &state, &process.parent))
       continue;
-    process.alive = state != 'Z' && state != 'X';
+    process.alive = procfs_lives(process.pid, state);
     *list = xrealloc(*list, (count + 1) * sizeof **list);
     (*list)[count++] = process;
   }

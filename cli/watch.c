@@ -104,8 +104,8 @@ lives(const struct watched *watched)
 {
   char state;
   unsigned long long start;
-  return procfs_stat(watched->pid, &state, &start) && start == watched->start && state != 'Z' &&
-         state != 'X';
+  return procfs_stat(watched->pid, &state, &start) && start == watched->start &&
+         procfs_lives(watched->pid, state);
 }
 
 static struct suspect

@@ -166,12 +166,14 @@ main(int argc, char **argv)
       signal(SIGALRM, post);
       alarm(3);
     }
-    if (ends("joined") || ends("beside"))
+    if (ends("joined") || ends("beside") || ends("alone"))
       pthread_create(&thread, NULL, wait_in_thread, NULL);
     if (ends("beside")) {
       signal(SIGUSR1, post);
       while (sem_wait(&locks->semaphore) != 0 && errno == EINTR)
         ;
+    } else if (ends("alone")) {
+      pthread_exit(NULL);
     } else if (ends("joined")) {
       pthread_join(thread, NULL);
     } else {

@@ -398,6 +398,15 @@ def test_thread_of_the_child_that_waits():
     assert run.status == 0 and len(run.named("suspect")) == 1, (run.status, run.err)
 
 
+def test_first_thread_of_the_child_has_ended():
+    """By its state it is a zombie: it has not ended, and the time limit ends it."""
+    run = driven([build_program("locks"), "pause", "alone"], "--time-limit", "1")
+    (fork,) = run.named("fork")
+    (end,) = run.named("exit")
+    assert run.status == 124 and end["time_ns"] - fork["time_ns"] > 800_000_000, (run.status, end)
+    assert not Path(f"/proc/{fork['child']}").exists(), run.err
+
+
 def test_asked_to_end():
     """A process that never forked, and waits to be asked to end, is not called deadlocked."""
     program = ("import signal, threading; stop = threading.Event(); "
