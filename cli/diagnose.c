@@ -217,11 +217,16 @@ observe(struct ward *ward)
     watch_add(&watch, &forks[i], patient->pid, !is_copy(patient, exe));
     free(exe);
   }
-  /* The last of them to tell what was seen so long. */
-  int looks = 5 + (int)(ward->options->stuck_after / 0.1);
-  for (int i = 0; i < looks; i++) {
+  /* The last of them to tell what was seen so long. Where something is found, the look at its
+     stacks has interrupted waits, and what else there is to find needs as long again. */
+  int looks = 5 + (int)(ward->options->stuck_after / 0.1), until = looks;
+  bool found = false;
+  for (int i = 0; i < until; i++) {
     watch_tick(&watch, NULL);
     stuck_forks_tick(&stuck, pids, ward->count);
+    if (ward->found && !found)
+      until = i + looks;
+    found = ward->found;
     nanosleep(&(struct timespec){0, 100000000}, NULL);
   }
   watch_free(&watch);
@@ -236,6 +241,8 @@ int
 diagnose(const struct options *options)
 {
   struct ward ward = {.options = options};
+  if (!procfs_is_own())
+    die("diagnose: /proc is not there, or not that of this PID namespace");
   for (char **pid = options->command; *pid; pid++)
     admit_named(&ward, *pid);
   admit_descendants(&ward);

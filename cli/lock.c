@@ -23,7 +23,7 @@ static const struct {
     {"pthread_cond_wait", "condition variable", NO_OWNER},
     {"pthread_cond_clockwait", "condition variable", NO_OWNER},
     {"pthread_barrier_wait", "barrier", NO_OWNER},
-    {"pthread_join", "end of a thread", NO_OWNER},
+    {"pthread_clockjoin_ex", "end of a thread", NO_OWNER},
     {"sem_wait", "semaphore", NO_OWNER},
     {"new_sem_wait", "semaphore", NO_OWNER},
     {"cxa_guard_acquire", "guard of a static variable", NO_OWNER},
@@ -52,10 +52,9 @@ static int
 kind_of(const json_t *stack)
 {
   size_t i;
-  json_t *frame, *copy = json_pack("{s:O}", "stack", (json_t *)(uintptr_t)stack);
+  json_t *frame;
   int found = -1;
-  symbolize_event(copy);
-  json_array_foreach(get_array(copy, "stack"), i, frame)
+  json_array_foreach((json_t *)(uintptr_t)stack, i, frame)
   {
     const char *function = get_string(frame, "function");
     for (size_t k = 0; function && found < 0 && k < sizeof kinds / sizeof *kinds; k++)
@@ -67,7 +66,6 @@ kind_of(const json_t *stack)
     if (found >= 0 && i < 4)
       found = -1;
   }
-  json_decref(copy);
   return found;
 }
 
@@ -88,6 +86,16 @@ owner_of(pid_t pid, uint64_t word, enum owner_rule rule)
   return 0;
 }
 
+/* As pthread_mutex_init() and the holder leave it: its kind has the bits of PTHREAD_MUTEX_* in
+   nptl/pthreadP.h only, and one thread, the owner, uses it. */
+static bool
+is_mutex(const int32_t words[5])
+{
+  int32_t owner = words[2], users = words[3], kind = words[4];
+  return owner > 0 && users == 1 && !(kind & ~0x3ff) &&
+         (words[0] == 2 || (words[0] & FUTEX_TID_MASK) == owner);
+}
+
 /* Without names for libc's static functions (no debug information) the words themselves tell. A
    robust or priority-inheriting mutex holds its owner's tid in the lock word too (futex(2));
    another held one is 2, with the owner behind it; a semaphore without a token is 0 and followed by
@@ -98,9 +106,8 @@ guess(pid_t pid, uint64_t word)
   int32_t words[5];
   if (!procfs_memory(pid, word, words, sizeof words))
     return (struct lock){"futex", 0};
-  pid_t owner = words[2];
-  if (owner > 0 && (words[0] == 2 || (words[0] & FUTEX_TID_MASK) == owner))
-    return (struct lock){"pthread_mutex", owner};
+  if (is_mutex(words))
+    return (struct lock){"pthread_mutex", words[2]};
   if (words[0] == 0 && words[1] > 0 && words[1] < 100000)
     return (struct lock){"semaphore", 0};
   return (struct lock){"futex", 0};
@@ -114,15 +121,32 @@ in_openmp(const json_t *stack)
   return !strncmp(base_name(module), "libgomp.so", 10);
 }
 
+/* By a lock that is not libc's, as those of Rust: its words mean something else. */
+static bool
+in_system_call(const json_t *stack)
+{
+  const char *function = get_string(json_array_get(stack, 0), "function");
+  return function && !strcmp(function, "syscall");
+}
+
 struct lock
 lock_at(pid_t pid, uint64_t word, const json_t *stack)
 {
-  int kind = kind_of(stack);
-  if (kind < 0 && in_openmp(stack))
-    return (struct lock){"barrier of an OpenMP team", 0};
-  if (kind < 0)
-    return guess(pid, word);
-  return (struct lock){kinds[kind].kind, owner_of(pid, word, kinds[kind].rule)};
+  json_t *copy = json_pack("{s:O}", "stack", (json_t *)(uintptr_t)stack);
+  symbolize_event(copy);
+  const json_t *named = get_array(copy, "stack");
+  int kind = kind_of(named);
+  struct lock lock;
+  if (kind >= 0)
+    lock = (struct lock){kinds[kind].kind, owner_of(pid, word, kinds[kind].rule)};
+  else if (in_openmp(named))
+    lock = (struct lock){"barrier of an OpenMP team", 0};
+  else if (in_system_call(named))
+    lock = (struct lock){"futex", 0};
+  else
+    lock = guess(pid, word);
+  json_decref(copy);
+  return lock;
 }
 
 int

@@ -192,20 +192,12 @@ has_end(pid_t pid, const struct end *ends, size_t count)
 }
 
 static bool
-is_below(pid_t pid, pid_t root)
-{
-  while (pid > 1 && pid != root)
-    pid = (pid_t)procfs_status(pid, 0, "PPid", 10);
-  return pid == root;
-}
-
-static bool
 may_have_inherited(pid_t pid, const struct relatives *relatives)
 {
   char state;
   unsigned long long start;
-  return procfs_stat(pid, &state, &start) && state != 'Z' && start >= relatives->since &&
-         (!relatives->root || is_below(pid, relatives->root));
+  return procfs_stat(pid, &state, &start) && procfs_lives(pid, state) &&
+         start >= relatives->since && (!relatives->root || procfs_is_below(pid, relatives->root));
 }
 
 static bool

@@ -102,6 +102,26 @@ procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches)
   return sleeps;
 }
 
+/* For each timer the lines "signal: NUMBER/ADDRESS" and "notify: HOW/WHOM", where HOW is "signal"
+   unless none is sent (proc(5), "timers"). */
+unsigned long long
+procfs_timer_signals(pid_t pid)
+{
+  unsigned long long signals = 0;
+  unsigned number = 0;
+  char how[8];
+  char *text = procfs_read(pid, 0, "timers");
+  for (const char *line = text; line; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (sscanf(line, "signal: %u", &number) == 1 || sscanf(line, "notify: %7[a-z]", how) != 1)
+      continue;
+    if (number >= 1 && number <= 64 && !strcmp(how, "signal"))
+      signals |= 1ull << (number - 1);
+  }
+  free(text);
+  return signals;
+}
+
 /* The first two numbers of "schedstat": run, and waited in the run queue (Linux:
    Documentation/scheduler/sched-stats.rst). */
 bool
@@ -138,6 +158,12 @@ procfs_stat(pid_t pid, char *state, unsigned long long *start)
   return found;
 }
 
+bool
+procfs_lives(pid_t pid, char state)
+{
+  return state != 'X' && (state != 'Z' || procfs_task_count(pid) > 1);
+}
+
 /* The numbers among the names in a directory. */
 static size_t
 list_numbers(const char *path, pid_t **list)
@@ -170,6 +196,45 @@ size_t
 procfs_processes(pid_t **pids)
 {
   return list_numbers("/proc", pids);
+}
+
+bool
+procfs_is_own(void)
+{
+  char link[24], self[24];
+  ssize_t n = readlink("/proc/self", link, sizeof link - 1);
+  link[n > 0 ? n : 0] = 0;
+  snprintf(self, sizeof self, "%d", (int)getpid());
+  return !strcmp(link, self);
+}
+
+/* The process where the way up ends: `root`, the first of its PID namespace, or one that cannot be
+   read. */
+static pid_t
+walk_up(pid_t pid, pid_t root)
+{
+  for (pid_t parent; pid != root; pid = parent) {
+    parent = (pid_t)procfs_status(pid, 0, "PPid", 10);
+    if (parent <= 0)
+      break;
+  }
+  return pid;
+}
+
+bool
+procfs_is_below(pid_t pid, pid_t root)
+{
+  char state;
+  unsigned long long start;
+  /* One on the way may be reaped meanwhile: then its children have another parent. */
+  for (int tries = 0; tries < 5; tries++) {
+    pid_t top = walk_up(pid, root);
+    if (top == root)
+      return true;
+    if (top == pid || procfs_stat(top, &state, &start))
+      return false;
+  }
+  return false;
 }
 
 bool

@@ -28,6 +28,10 @@ unsigned long long procfs_status(pid_t pid, pid_t tid, const char *name, int bas
    one. */
 bool procfs_stat(pid_t pid, char *state, unsigned long long *start);
 
+/* Whether a process in that state lives: one whose first thread has ended is a zombie by its state,
+   but goes on as long as other threads do. */
+bool procfs_lives(pid_t pid, char state);
+
 /* Whether the task sleeps (state S, not T), and how often it has given up or lost the processor. */
 bool procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches);
 
@@ -42,6 +46,15 @@ size_t procfs_tasks(pid_t pid, pid_t **tids);
 
 /* Every process; the caller frees *pids. Returns their number. */
 size_t procfs_processes(pid_t **pids);
+
+/* The signals that timers made by timer_create() send, as a mask: bit 0 is signal 1. */
+unsigned long long procfs_timer_signals(pid_t pid);
+
+/* Whether /proc is there, and shows this process under its own pid. */
+bool procfs_is_own(void);
+
+/* Whether the process descends from `root`, or is it. */
+bool procfs_is_below(pid_t pid, pid_t root);
 
 /* The mapping that holds the address. */
 struct mapping {

@@ -49,24 +49,25 @@ shares_memory(pid_t pid)
 }
 
 int
-waking_signal(pid_t pid, bool owned)
+waking_signal(pid_t pid, bool owned, bool never_forked)
 {
   unsigned long long caught = procfs_status(pid, 0, "SigCgt", 16);
   static const int timers[] = {SIGALRM, SIGVTALRM, SIGPROF};
-  static const int harmless[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGPIPE, SIGWINCH, SIGTSTP,
-                                 SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV, SIGBUS,  SIGFPE,   SIGILL,
-                                 SIGABRT, SIGTRAP, SIGSYS,  32,      33 /* libc's own */};
+  static const int harmless[] = {
+      SIGINT,  SIGPIPE, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
+      SIGBUS,  SIGFPE,  SIGILL,   SIGABRT, SIGTRAP, SIGSYS,  32,      33 /* libc's own */,
+      SIGTERM, SIGHUP,  SIGQUIT /* these last: in a child of a fork */};
+  size_t count = sizeof harmless / sizeof *harmless - (never_forked ? 3 : 0);
+  unsigned long long timed = procfs_timer_signals(pid);
   for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
-    if (caught & 1ull << (timers[i] - 1))
-      return timers[i];
+    timed |= 1ull << (timers[i] - 1);
+  if (caught & timed)
+    return __builtin_ctzll(caught & timed) + 1;
   if (owned)
     return 0;
-  for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+  for (size_t i = 0; i < count; i++)
     caught &= ~(1ull << (harmless[i] - 1));
-  for (int number = 1; number <= 64; number++)
-    if (caught & 1ull << (number - 1))
-      return number;
-  return 0;
+  return caught ? __builtin_ctzll(caught) + 1 : 0;
 }
 
 /* The other threads at the fork: from its event, or what the child itself carries. */
@@ -131,24 +132,117 @@ proof_applies(pid_t pid, const struct wait_state *state)
   return !shares_memory(pid);
 }
 
+/* One task's wait. */
+struct waiter {
+  const struct task_wait *task;
+  json_t *stack;
+  struct lock lock; /* `owner`: one that is no thread of the process */
+  pid_t holder;     /* a thread of the process that owns the lock; 0: none does */
+};
+
+enum { MOST_EXAMINED = 64 };
+
+static struct waiter
+examine(pid_t pid, struct live *live, const struct task_wait *task)
+{
+  struct waiter waiter = {.task = task, .stack = live_stack(live, task->tid)};
+  waiter.lock = lock_at(pid, task->address, waiter.stack);
+  if (waiter.lock.owner && lock_owner_lives(pid, waiter.lock.owner)) {
+    waiter.holder = waiter.lock.owner;
+    waiter.lock.owner = 0;
+  }
+  return waiter;
+}
+
+static bool
+is_join(const struct waiter *waiter)
+{
+  return !strcmp(waiter->lock.kind, "end of a thread");
+}
+
+/* What a handler of a signal does not end, but by a jump. */
+static bool
+is_owned(const struct waiter *waiter)
+{
+  return waiter->lock.owner || waiter->holder || is_join(waiter);
+}
+
+/* How much a wait explains: one for a lock whose owner is gone all, that for a thread nothing. */
+static int
+rank(const struct waiter *waiter)
+{
+  return waiter->lock.owner ? 2 : is_join(waiter) ? 0 : 1;
+}
+
+/* The task whose wait explains best why all wait. *owned: no handler makes the first task go on,
+   but by a jump. */
+static struct waiter
+find_waiter(pid_t pid, struct live *live, const struct wait_state *state, bool *owned)
+{
+  struct waiter found = examine(pid, live, &state->tasks[0]);
+  bool first_is_lost = found.lock.owner, all_owned = is_owned(&found);
+  size_t count = first_is_lost ? 1 : state->count;
+  for (size_t i = 1; i < count && i < MOST_EXAMINED; i++) {
+    struct waiter next = examine(pid, live, &state->tasks[i]), other = next;
+    all_owned = all_owned && is_owned(&next);
+    if (rank(&next) > rank(&found)) {
+      other = found;
+      found = next;
+    }
+    json_decref(other.stack);
+  }
+  *owned = first_is_lost || (found.lock.owner && all_owned && count <= MOST_EXAMINED);
+  return found;
+}
+
+/* Handlers of these ask a process to end: where they are ignored, the proof says so. */
+static char *
+list_ending_handlers(pid_t pid)
+{
+  static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+  unsigned long long caught = procfs_status(pid, 0, "SigCgt", 16);
+  char *list = xstrdup("");
+  for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+    if (!(caught & 1ull << (ending[i] - 1)))
+      continue;
+    char *longer = xasprintf("%s%sSIG%s", list, *list ? ", " : "", sigabbrev_np(ending[i]));
+    free(list);
+    list = longer;
+  }
+  return list;
+}
+
+static void
+say_of_handlers(json_t *proof, pid_t pid, int signal, bool owned)
+{
+  if (signal) {
+    const char *name = sigabbrev_np(signal);
+    proof_say(proof,
+              xasprintf("but it handles signal %d (SIG%s), whose handler could still end the wait",
+                        signal, name ? name : "?"));
+    return;
+  }
+  char *ending = owned ? xstrdup("") : list_ending_handlers(pid);
+  proof_say(proof, xasprintf("no signal handler is installed that could end it%s%s",
+                             *ending ? ", but what asks a process to end: " : "", ending));
+  free(ending);
+}
+
 json_t *
 prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms)
 {
   pid_t pid = suspect->pid;
-  const struct task_wait *task = &state->tasks[0];
   if (!proof_applies(pid, state))
     return NULL;
 
   struct live *live = live_open(pid);
-  json_t *stack = live_stack(live, task->tid), *proof = json_array();
-  struct lock lock = lock_at(pid, task->address, stack);
+  json_t *proof = json_array();
+  bool owned;
+  struct waiter waiter = find_waiter(pid, live, state, &owned);
+  const struct task_wait *task = waiter.task;
   json_t *described = live_symbol(live, task->address);
   live_close(live);
-  bool owner_is_gone = lock.owner && !lock_owner_lives(pid, lock.owner);
-  pid_t holder = owner_is_gone ? 0 : lock.owner; /* a thread of its own */
-  if (holder)
-    lock.owner = 0;
-  int signal = waking_signal(pid, owner_is_gone);
+  int signal = waking_signal(pid, owned, suspect->never_forked);
 
   proof_say(
       proof,
@@ -161,32 +255,28 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
       proof,
       xstrdup("the word it waits on lies in memory that no other process can write, and no other "
               "process shares its address space"));
-  if (owner_is_gone)
+  if (waiter.lock.owner)
     proof_say(proof,
               xasprintf("the lock's owner, thread %d, is not a thread of this process: it was left "
                         "behind by the fork",
-                        (int)lock.owner));
-  else if (holder)
+                        (int)waiter.lock.owner));
+  else if (waiter.holder)
     proof_say(proof, xasprintf("the lock is held by thread %d of this process itself, which waits "
                                "too",
-                               (int)holder));
+                               (int)waiter.holder));
   else
     proof_say(
         proof,
         xstrdup("only a thread of this process could end the wait, and none is left to do it"));
-  if (signal)
-    proof_say(proof,
-              xasprintf("but it handles signal %d (SIG%s), whose handler could still end the wait",
-                        signal, sigabbrev_np(signal) ? sigabbrev_np(signal) : "?"));
-  else
-    proof_say(proof, xstrdup("no signal handler is installed that could end it"));
+  say_of_handlers(proof, pid, signal, owned);
 
-  proof_describe(described, task->address, &lock);
-  if (holder)
-    json_object_set_new(described, "held_by", json_integer(holder));
-  json_t *event =
-      proof_event(signal ? "suspect" : "deadlock", suspect, described, stack, proof, waited_ms);
-  proof_add_threads(event, suspect, lock.owner);
+  proof_describe(described, task->address, &waiter.lock);
+  if (waiter.holder)
+    json_object_set_new(described, "held_by", json_integer(waiter.holder));
+  json_t *event = proof_event(signal ? "suspect" : "deadlock", suspect, described, waiter.stack,
+                              proof, waited_ms);
+  json_object_set_new(event, "tid", json_integer(task->tid));
+  proof_add_threads(event, suspect, waiter.lock.owner);
   proof_add_python(event, pid, task->tid);
   symbolize_event(event);
   return event;

@@ -12,6 +12,7 @@ struct suspect {
   const char *exe;          /* NULL: not known */
   const json_t *fork_event; /* that fork's; NULL: not known */
   const json_t *site_event; /* the first one's from the same place; NULL: not known */
+  bool never_forked;        /* no sign of a fork: it may well wait to be asked to end */
 };
 
 /* Examines a process whose tasks have waited in `state`, all of them, uninterrupted, for waited_ms.

@@ -14,8 +14,9 @@ void proof_say(json_t *proof, char *sentence);
 bool shares_memory(pid_t pid);
 
 /* The first signal whose handler could end the wait, or 0. `owned`: a lock whose owner is gone
-   cannot be released by one: then only a timer's handler could jump out of the wait. */
-int waking_signal(pid_t pid, bool owned);
+   cannot be released by one: then only a timer's handler could jump out of the wait.
+   `never_forked`: those that ask a process to end count too. */
+int waking_signal(pid_t pid, bool owned, bool never_forked);
 
 /* Adds the owner as it was at the fork or, without an owner, all other threads, where the event of
    the fork does not have them. */

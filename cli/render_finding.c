@@ -6,6 +6,7 @@
 #include "stack.h"
 #include "text.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +88,17 @@ put_header(FILE *out, const struct style *style, const struct fork_record *fork,
   free(what);
 }
 
+/* The first thread of the process, or the one of it that explains why all wait. */
+static void
+put_whose_stack(FILE *out, const json_t *finding, const char *process)
+{
+  long long pid = get_integer(finding, "pid"), tid = get_integer(finding, "tid");
+  if (tid && tid != pid)
+    fprintf(out, "  Thread %lld of %s %lld now:\n", tid, process, pid);
+  else
+    fprintf(out, "  %c%s %lld now:\n", toupper(*process), process + 1, pid);
+}
+
 /* For locks that no thread left behind owns: what the child waits for. */
 static void
 put_missing(FILE *out, const json_t *lock)
@@ -103,7 +115,8 @@ put_missing(FILE *out, const json_t *lock)
       {"barrier of an OpenMP team", "The threads of the team are not in this process."},
       {"std::future or atomic wait",
        "It has no owner: the thread that was to set the value is not in this process."},
-      {"end of a thread", "The thread whose end it waits for is not in this process."},
+      {"end of a thread",
+       "The thread whose end it waits for waits too, or is not in this process."},
   };
   const char *kind = get_string(lock, "kind");
   long long holder = get_integer(lock, "held_by");
@@ -170,7 +183,8 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
 
   fputs(rule, out);
   put_header(out, style, fork, proven);
-  fprintf(out, "  %s\n\n  Child %lld now:\n", safe_lock, stuck(fork));
+  fprintf(out, "  %s\n\n", safe_lock);
+  put_whose_stack(out, finding, "child");
   stack_print_thread(out, finding, "stack", 4);
   char *thread = escaped(python_thread_label(fork->event));
   if (stuck(fork) != fork->child)
@@ -301,7 +315,8 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   fprintf(out, "==================\nforkhound: %s: process %lld (%s), child of %lld, %s\n",
           proven ? "DEADLOCK" : "SUSPECT", pid, exe, parent, what);
   free(what);
-  fprintf(out, "  %s\n\n  Process %lld now:\n", safe_name, pid);
+  fprintf(out, "  %s\n\n", safe_name);
+  put_whose_stack(out, event, "process");
   stack_print_thread(out, event, "stack", 4);
   if (owner) {
     char *thread = escaped(python_thread_label(owner));

@@ -64,6 +64,13 @@ render_histogram(const json_t *event)
     result = longer;
   }
   free(groups);
+  /* Beyond max_threads, or where /proc cannot be read. */
+  long long rest = get_integer(event, "threads") - 1 - (long long)json_array_size(others);
+  if (rest > 0) {
+    char *longer = xasprintf("%s%s%lld not looked at", result, used ? ", " : "", rest);
+    free(result);
+    result = longer;
+  }
   return result;
 }
 

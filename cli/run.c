@@ -5,6 +5,7 @@
 #include "json_get.h"
 #include "launch.h"
 #include "linger.h"
+#include "procfs.h"
 #include "rundir.h"
 #include "session.h"
 #include "stuck_fork.h"
@@ -192,6 +193,14 @@ poll_timeout(const struct driver *driver)
   return wait > 1000000 ? 1000000 : (int)wait;
 }
 
+/* All below us, or without their list at least the command. */
+static void
+end_all(const struct driver *driver, int signal)
+{
+  if (!tree_kill(signal) && !driver->job.ended)
+    kill(driver->job.command, signal);
+}
+
 static void
 check_limit(struct driver *driver)
 {
@@ -199,12 +208,12 @@ check_limit(struct driver *driver)
   if (driver->limit_ns && !driver->limit_reached && now >= driver->limit_ns) {
     driver->limit_reached = true;
     driver->kill_ns = now + KILL_AFTER_NS;
-    tree_kill(SIGTERM);
-    tree_kill(SIGCONT);
+    end_all(driver, SIGTERM);
+    end_all(driver, SIGCONT);
     message("time limit of %g s reached: ended the program", driver->options->time_limit);
   }
   if (driver->kill_ns && now >= driver->kill_ns) {
-    tree_kill(SIGKILL);
+    end_all(driver, SIGKILL);
     driver->kill_ns = now + 50000000;
   }
 }
@@ -322,6 +331,8 @@ run(const struct options *options)
   char **environment = launch_environment(preload, options->redirect_python);
   if (check.why)
     note_blind_spot(&driver, &check);
+  if (!procfs_is_own())
+    message("/proc is not there, or not that of this PID namespace: children are not watched");
   if (options->time_limit > 0)
     driver.limit_ns = now_ns(CLOCK_MONOTONIC) + (long long)(options->time_limit * 1e9);
   int error = launch(&driver.job, options->command, environment);

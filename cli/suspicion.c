@@ -27,7 +27,7 @@ suspect_spin(const struct suspect *suspect, const struct spin *spin, unsigned ti
              long long spun_ms)
 {
   pid_t pid = suspect->pid;
-  if (procfs_task_count(pid) != 1 || shares_memory(pid) || waking_signal(pid, false))
+  if (procfs_task_count(pid) != 1 || shares_memory(pid) || waking_signal(pid, false, false))
     return NULL;
   struct live *live = live_open(pid);
   json_t *stack = live_stack(live, pid), *proof = json_array();
@@ -122,7 +122,7 @@ suspect_repeats(const struct suspect *suspect, const struct wait_state *state, u
   struct lock lock = lock_at(pid, task->address, stack);
   json_t *described = live_symbol(live, task->address);
   live_close(live);
-  if (!lock.owner || lock_owner_lives(pid, lock.owner) || waking_signal(pid, true)) {
+  if (!lock.owner || lock_owner_lives(pid, lock.owner) || waking_signal(pid, true, false)) {
     json_decref(stack);
     json_decref(proof);
     json_decref(described);

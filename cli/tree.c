@@ -1,4 +1,5 @@
 #include "tree.h"
+#include "procfs.h"
 #include "text.h"
 
 #include <ctype.h>
@@ -42,14 +43,14 @@ process_alive(pid_t pid)
 {
   char state;
   pid_t parent;
-  return read_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
+  return read_stat(pid, &state, &parent) && procfs_lives(pid, state);
 }
 
 static size_t
 list_processes(struct process **list)
 {
   size_t count = 0;
-  DIR *proc = opendir("/proc");
+  DIR *proc = procfs_is_own() ? opendir("/proc") : NULL;
   if (!proc)
     return 0;
   struct dirent *entry;
@@ -60,7 +61,7 @@ list_processes(struct process **list)
     char state;
     if (!read_stat(process.pid, &state, &process.parent))
       continue;
-    process.alive = state != 'Z' && state != 'X';
+    process.alive = procfs_lives(process.pid, state);
     *list = xrealloc(*list, (count + 1) * sizeof **list);
     (*list)[count++] = process;
   }

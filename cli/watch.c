@@ -6,6 +6,7 @@
 #include "spin.h"
 #include "suspicion.h"
 #include "text.h"
+#include "tree.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -84,13 +85,27 @@ part(struct watch *watch, size_t i)
   forget(watch, i);
 }
 
+/* One that is not there, though what forked it is: so it is our PID namespace that its pid is of.
+ */
+static bool
+has_ended(const struct watch *watch, const struct arrival *arrival)
+{
+  pid_t parent = (pid_t)get_integer(arrival->fork->event, "pid");
+  return !process_alive((pid_t)arrival->pid) && procfs_is_below(parent, watch->root);
+}
+
 static void
 take_in(struct watch *watch, const struct model *model)
 {
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
-    const struct arrival *arrival = &model->arrived[watch->next_fork];
-    if (arrival->pid > 0 && !fork_gone(arrival->fork, arrival->pid))
-      watch_add(watch, arrival->fork, (pid_t)arrival->pid, false);
+    struct arrival arrival = model->arrived[watch->next_fork];
+    pid_t pid = (pid_t)arrival.pid;
+    if (pid <= 0 || fork_gone(arrival.fork, pid))
+      continue;
+    /* A pid of another PID namespace, or one that is in use anew, is that of somebody else here. */
+    bool added = procfs_is_below(pid, watch->root) && watch_add(watch, arrival.fork, pid, false);
+    if (!added && has_ended(watch, &arrival))
+      watch->ended(watch->context, arrival.fork, pid, false);
   }
   for (size_t i = watch->count; i-- > 0;)
     if (fork_gone(watch->list[i].fork, watch->list[i].pid))
@@ -102,8 +117,8 @@ lives(const struct watched *watched)
 {
   char state;
   unsigned long long start;
-  return procfs_stat(watched->pid, &state, &start) && start == watched->start && state != 'Z' &&
-         state != 'X';
+  return procfs_stat(watched->pid, &state, &start) && start == watched->start &&
+         procfs_lives(watched->pid, state);
 }
 
 static struct suspect
@@ -113,7 +128,8 @@ accused(const struct watched *watched)
   return (struct suspect){.pid = watched->pid,
                           .exe = get_string(fork->event, "exe"),
                           .fork_event = fork->event,
-                          .site_event = fork_stacks(fork)};
+                          .site_event = fork_stacks(fork),
+                          .never_forked = watched->proof_only};
 }
 
 /* What was read may be of another process with the same pid. */

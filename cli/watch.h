@@ -67,10 +67,10 @@ struct watch {
 void watch_init(struct watch *watch, long long stuck_after_ns);
 /* `fork` must outlive the watch. False: there is no such process. */
 bool watch_add(struct watch *watch, struct fork_record *fork, pid_t pid, bool proof_only);
-/* Looks at each child once, those that have arrived in the model (NULL: none) included. Calls
-   found() with a `deadlock` or `suspect` event of its own reference for each child whose wait has
-   lasted long enough and is proven, or suspected, to last for ever, and ended() for one that has
-   ended, unless the model knows that it exec'd. Returns when to call it next
+/* Looks at each child once, those below `root` that have arrived in the model (NULL: none)
+   included. Calls found() with a `deadlock` or `suspect` event of its own reference for each child
+   whose wait has lasted long enough and is proven, or suspected, to last for ever, and ended() for
+   one that has ended, unless the model knows that it exec'd. Returns when to call it next
    (CLOCK_MONOTONIC): so that it takes about 1 % of a processor. */
 long long watch_tick(struct watch *watch, const struct model *model);
 /* Notes, in found(), that the process is killed for what was found. */

@@ -83,6 +83,9 @@ add_groups(struct text *t, const struct story *story)
     text_add(t, "%s%d ", i ? ", " : "", story->groups[i].count);
     text_add_escaped(t, story->groups[i].module);
   }
+  int rest = story->threads - 1 - story->other_count;
+  if (rest > 0)
+    text_add(t, "%s%d not looked at", story->group_count ? ", " : "", rest);
 }
 
 static bool

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LONG = 1500000 };  // microseconds: longer than --stuck-after
@@ -104,6 +105,9 @@ wait_in_child(void)
 {
   static char stack[65536] __attribute__((aligned(16)));
   const struct itimerval timer = {.it_value = {LONG / 1000000, LONG % 1000000}};
+  const struct itimerspec once_only = {.it_value = {LONG / 1000000, LONG % 1000000 * 1000}};
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN};
+  timer_t posix_timer;
   pthread_t own;
   char byte;
 
@@ -125,6 +129,12 @@ wait_in_child(void)
   } else if (is("jump_from_mutex")) {
     signal(SIGALRM, jump);
     setitimer(ITIMER_REAL, &timer, NULL);
+    if (sigsetjmp(out, 1) == 0)
+      pthread_mutex_lock(&mutex);
+  } else if (is("jump_by_posix_timer")) {
+    signal(SIGRTMIN, jump);
+    timer_create(CLOCK_MONOTONIC, &event, &posix_timer);
+    timer_settime(posix_timer, 0, &once_only, NULL);
     if (sigsetjmp(out, 1) == 0)
       pthread_mutex_lock(&mutex);
   } else if (is("timer")) {

@@ -135,6 +135,13 @@ wait_in_child(void)
   }
 }
 
+static void *
+wait_in_thread(void *unused)
+{
+  wait_in_child();
+  return unused;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -159,10 +166,22 @@ main(int argc, char **argv)
       signal(SIGALRM, post);
       alarm(3);
     }
-    wait_in_child();
+    if (ends("joined") || ends("beside") || ends("alone"))
+      pthread_create(&thread, NULL, wait_in_thread, NULL);
+    if (ends("beside")) {
+      signal(SIGUSR1, post);
+      while (sem_wait(&locks->semaphore) != 0 && errno == EINTR)
+        ;
+    } else if (ends("alone")) {
+      pthread_exit(NULL);
+    } else if (ends("joined")) {
+      pthread_join(thread, NULL);
+    } else {
+      wait_in_child();
+    }
     _exit(0);
   }
-  if (ends("handler")) {
+  if (ends("handler") || ends("beside")) {
     usleep(2500000);
     kill(child, SIGUSR1);
   }

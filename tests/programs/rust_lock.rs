@@ -3,7 +3,8 @@ use std::sync::mpsc;
 use std::sync::Mutex;
 use std::thread;
 
-static MUTEX: Mutex<i32> = Mutex::new(0);
+// Where a pthread_mutex_t would have its owner and user count.
+static MUTEX: Mutex<[u32; 3]> = Mutex::new([4242, 4242, 1]);
 
 extern "C" {
     fn fork() -> i32;

@@ -47,6 +47,14 @@ def test_hazard_report():
         assert function in run.err, run.err
 
 
+def test_threads_beyond_the_most_are_counted():
+    program, options, groups = [build_program("storm"), "1"], "max_threads=2", "2 storm, 6 not looked at"
+    run = driven(program, env=environment(FORKHOUND_OPTIONS=options))
+    assert f"Other threads: {groups}\n" in run.err and f"({groups})" in run.err, run.err
+    run = bare(program, options)
+    assert f"8 other threads were alive: {groups}\n" in run.err, run.err
+
+
 def test_exec_is_a_count():
     run = driven([build_program("fork_exec")], "--fail-on", "hazard")
     assert run.status == 0, run.err

@@ -64,6 +64,9 @@ def proven_cxx(kind):
         owner = finding["lock"].get("owner_tid")
         expected = run.first_forks[0]["others"][0]["tid"] if kind in CXX_OWNED else None
         assert owner == expected, finding["lock"]
+        symbol = {"guard": "guard variable for made_once()::instance"}.get(kind, kind.split("_")[0])
+        if kind not in ("atomic", "future"):
+            assert finding["lock"]["symbol"] == symbol, finding["lock"]
     return test
 
 
@@ -81,9 +84,9 @@ def not_proven(kind, ending=None, finding=None, limit="4"):
 
 
 ENDS = {"sleep": None, "waitpid": None, "pipe": None, "socket": None, "jump": "suspect",
-        "jump_from_mutex": "suspect", "timer": "suspect", "signal": "suspect", "sibling": None,
-        "own_thread": None, "debugger": None, "once": None, "join": None, "stdio": None,
-        "malloc": None}
+        "jump_from_mutex": "suspect", "jump_by_posix_timer": "suspect", "timer": "suspect",
+        "signal": "suspect", "sibling": None, "own_thread": None, "debugger": None, "once": None,
+        "join": None, "stdio": None, "malloc": None}
 
 
 def wait_ends(kind):
@@ -279,6 +282,36 @@ def test_pid_of_another():
     assert run.status == 0 and not run.named("deadlock"), (run.status, run.err)
 
 
+def test_pid_of_another_namespace():
+    """The children of a command in a PID namespace have the pids of others here, which wait."""
+    own = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if shutil.which("unshare") is None or execute([*own, "true"]).returncode:
+        raise Skip("no PID namespace can be made")
+    with subprocess.Popen([str(build_program("locks")), "semaphore"]) as process:
+        while len(children_of(process.pid)) != 1:
+            time.sleep(0.01)
+        (other,) = children_of(process.pid)
+        script = f"echo {other - 6} >/proc/sys/kernel/ns_last_pid; exec \"$@\""
+        run = driven([*own, "sh", "-c", script, "sh", build_program("many_children"), "namespace"],
+                     "--stuck-after", "0.5")
+        alive = Path(f"/proc/{other}/exe").exists()
+        if alive:
+            os.kill(other, signal.SIGKILL)
+        process.wait()
+    assert other in [e["child"] for e in run.named("fork")], [e["child"] for e in run.named("fork")]
+    assert alive and run.status == 0 and not run.named("deadlock"), (run.status, run.err)
+    run = driven(["true"])
+    assert run.status == 0 and not run.err, (run.status, run.err)
+    run = execute(["unshare", "--pid", "--fork", COMMAND, "run", "true"])
+    assert run.returncode == 0 and run.stderr.count("\n") == 1, (run.returncode, run.stderr)
+    assert "not that of this PID namespace: children are not watched" in run.stderr, run.stderr
+    run = execute(["unshare", "--pid", "--fork", COMMAND, "run", "--time-limit", "0.5", "--", "sleep",
+                   "60"], limit=10)
+    assert run.returncode == 124, (run.returncode, run.stderr)
+    run = execute(["unshare", "--pid", "--fork", COMMAND, "diagnose", "1"], limit=10)
+    assert run.returncode == 125 and run.stderr.count("\n") == 1, (run.returncode, run.stderr)
+
+
 def test_rust_mutex():
     if not shutil.which("rustc"):
         raise Skip("rustc is not installed")
@@ -287,7 +320,9 @@ def test_rust_mutex():
     subprocess.run(["rustc", "-g", "-C", "symbol-mangling-version=v0", "-o", str(target),
                     str(PROGRAMS / "rust_lock.rs")], check=True)
     run = driven([target])
-    assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err)
+    (finding,) = run.named("deadlock")
+    assert run.status == 66 and finding["lock"]["kind"] == "futex", (run.status, run.err)
+    assert "owner_tid" not in finding["lock"], finding["lock"]
     assert " rust_lock::main " in run.err and " rust_lock::main::{closure#0} " in run.err, run.err
     assert "`rust_lock::MUTEX`" in run.err and "_RN" not in run.err, run.err
 
@@ -346,6 +381,46 @@ def test_lock_held_by_the_process_itself():
         assert f"waits forever for a lock that its own thread {pid} holds" in text, text
         assert f"is held by thread {pid} of the process itself, which waits too" in text, text
         assert "it does not have" not in text and "left behind" not in text, text
+
+
+def test_thread_of_the_child_that_waits():
+    """The child's first thread waits for another one of its, which waits for what is lost."""
+    program = build_program("locks")
+    for kind in ("normal", "semaphore"):
+        run = driven([program, kind, "joined"], "--stuck-after", "0.5")
+        (finding,) = run.named("deadlock")
+        assert run.status == 66 and finding["lock"]["kind"] == KINDS[kind], (run.status, run.err)
+        assert finding["tid"] != finding["pid"], finding
+        assert f"Thread {finding['tid']} of child {finding['pid']} now:" in run.err, run.err
+        assert "wait_in_child" in [f.get("function") for f in finding["stack"]], finding["stack"]
+        if kind == "normal":
+            assert finding["owner"]["tid"] == run.first_forks[0]["others"][0]["tid"], finding
+    run = driven([program, "condition", "joined"], "--stuck-after", "0.5")
+    assert run.named("deadlock")[0]["lock"]["kind"] == "condition variable", run.err
+    run = driven([program, "normal", "beside"], "--stuck-after", "0.5")  # its first thread goes on
+    assert run.status == 0 and len(run.named("suspect")) == 1, (run.status, run.err)
+
+
+def test_first_thread_of_the_child_has_ended():
+    """By its state it is a zombie: it has not ended, and the time limit ends it."""
+    run = driven([build_program("locks"), "pause", "alone"], "--time-limit", "1")
+    (fork,) = run.named("fork")
+    (end,) = run.named("exit")
+    assert run.status == 124 and end["time_ns"] - fork["time_ns"] > 800_000_000, (run.status, end)
+    assert not Path(f"/proc/{fork['child']}").exists(), run.err
+
+
+def test_asked_to_end():
+    """A process that never forked, and waits to be asked to end, is not called deadlocked."""
+    program = ("import signal, threading; stop = threading.Event(); "
+               "signal.signal(signal.SIGTERM, lambda *_: stop.set()); "
+               "print(flush=True); stop.wait()")
+    with subprocess.Popen(["python3", "-c", program], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        run = execute([COMMAND, "diagnose", "--stuck-after", "0.3", process.pid])
+        process.terminate()
+    assert process.returncode == 0 and run.returncode == 0, (run.returncode, run.stdout)
+    assert "handles signal 15 (SIGTERM), whose handler could still end" in run.stdout, run.stdout
 
 
 def test_diagnose_says_what_is_wrong():

@@ -152,6 +152,22 @@ os._exit(0)
         assert not list(temporary.iterdir())
 
 
+def test_children_that_die_before_they_are_watched():
+    program = ("import os, signal, threading, time\n"
+               "threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+               "for _ in range(20):\n"
+               "    child = os.fork()\n"
+               "    if child == 0:\n"
+               "        time.sleep(0.08)\n"
+               "        os.kill(os.getpid(), signal.SIGKILL)\n"
+               "    os.waitpid(child, 0)\n"
+               "os._exit(0)\n")
+    run = driven(["python3", "-c", program])
+    children = [e["child"] for e in run.named("fork")]
+    assert run.status == 0 and len(children) == 20, (run.status, run.err)
+    assert sorted(e["pid"] for e in run.named("exit")) == sorted(children), run.named("exit")
+
+
 def test_killed_program_leaves_a_true_report():
     code = STUCK + """
 def stay():
