@@ -9,6 +9,8 @@ struct text;
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_EXACT, CAPTURE_PROC, CAPTURE_OFF };
 
+enum redirect_mode { REDIRECT_OFF, REDIRECT_LEARN, REDIRECT_LISTED, REDIRECT_AUTO, REDIRECT_HELP };
+
 struct env_options {
   int verbosity;
   int max_threads;      // stacks taken at one fork, 1 to 10000
@@ -16,6 +18,7 @@ struct env_options {
   int stack_kb;         // copied of one stack, KiB, 4 to 1024
   int snapshot_budget;  // percent of wall time for the captures of later forks, 0 to 100
   enum capture_mode capture;
+  enum redirect_mode redirect;
   int exitcode;  // 0 to 255; 0: leave it
   enum color color;
   bool print_suppressions, help;
@@ -23,6 +26,7 @@ struct env_options {
   char log_path[512];  // %p is the pid
   char suppressions[512];
   char strip_path_prefix[512];
+  char sites[512];
 };
 
 // Fills *options from `string` (NULL for the defaults). Each unknown key or bad value adds one line

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "process.h"
+#include "redirect_site.h"
 #include "registers.h"
 #include "site.h"
 #include "snapshot.h"
@@ -14,6 +15,8 @@ struct call {
   bool telling;  // a signal handler that forks now interrupts our report: hands off
   struct registers registers;
   struct site *site;
+  struct redirect_site *redirect;  // of a fork that was redirected, or NULL
+  bool taken;  // the parent of a borrowed child that becomes real has captured the threads
   struct snapshot *snapshot;
   struct outcome *outcome;
   size_t outcome_size;

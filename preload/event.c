@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static void
-begin(struct text *t, const char *event, uint64_t time_ns)
+void
+event_begin(struct text *t, const char *event, uint64_t time_ns, pid_t pid)
 {
   text_add(t, "{\"v\":1,\"event\":\"%s\",\"time_ns\":%" PRIu64 ",\"pid\":%d,\"exe\":", event,
-           time_ns, (int)getpid());
+           time_ns, (int)(pid ? pid : getpid()));
   text_add_json(t, process.exe);
 }
 
@@ -145,7 +145,7 @@ add_thread(struct text *t, const struct story *story, const struct story_thread 
 void
 event_fork(struct text *t, const struct story *story)
 {
-  begin(t, "fork", story->time_ns);
+  event_begin(t, "fork", story->time_ns, 0);
   text_add(t, ",\"id\":\"%s\",\"tid\":%d,\"thread\":", story->id, (int)story->tid);
   text_add_json(t, story->thread);
   if (story->entry)
@@ -154,6 +154,8 @@ event_fork(struct text *t, const struct story *story)
     text_add(t, ",\"child\":%d", (int)story->child);
   text_add(t, ",\"threads\":%d,\"threads_at_entry\":%d,\"seen\":%u,\"capture\":\"%s\"",
            story->threads, story->threads_at_entry, story->seen, story->capture);
+  if (story->redirected)
+    text_add_string(t, ",\"redirected\":true");
   if (story->test[0]) {
     text_add_string(t, ",\"test\":");
     text_add_json(t, story->test);
@@ -205,7 +207,7 @@ event_fork(struct text *t, const struct story *story)
 static void
 begin_outcome(struct text *t, const char *event)
 {
-  begin(t, event, now_ns(CLOCK_REALTIME));
+  event_begin(t, event, now_ns(CLOCK_REALTIME), 0);
   text_add(t, ",\"fork\":\"%s\"", process.fork_id);
 }
 
@@ -247,7 +249,7 @@ event_exit(struct text *t, int status)
 void
 event_blind(struct text *t, const char *path, const char *why)
 {
-  begin(t, "blind", now_ns(CLOCK_REALTIME));
+  event_begin(t, "blind", now_ns(CLOCK_REALTIME), 0);
   text_add(t, ",\"path\":");
   text_add_json(t, path);
   text_add(t, ",\"why\":\"%s\"}\n", why);

@@ -4,6 +4,8 @@
 #include "story.h"
 #include "text_buffer.h"
 
+// The beginning of each event, which the caller ends; pid 0: this process.
+void event_begin(struct text *t, const char *event, uint64_t time_ns, pid_t pid);
 void event_fork(struct text *t, const struct story *story);
 // Of the child of a multithreaded fork: before an exec of `path` (error 0) and after one that
 // failed (errno), and at its end.

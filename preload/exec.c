@@ -2,6 +2,8 @@
 // back.
 #include "exec.h"
 
+#include "become_real.h"
+#include "borrow.h"
 #include "event.h"
 #include "futex.h"
 #include "interpose.h"
@@ -167,6 +169,7 @@ before_exec(const char *path)
   enum target target = look_and_tell(path);
 
   fh_real_resolve();
+  borrow_exec(path);
   // A failing try of a path search is no exec.
   if (process_is_child() && (!path || access(path, X_OK) == 0)) {
     if (output_wants_events()) {
@@ -185,6 +188,7 @@ after_exec(const char *path, int result)
 {
   int error = errno;
 
+  borrow_exec_failed();
   if (!process_is_child())
     return result;
   process.exec_error = error;
@@ -212,7 +216,10 @@ execvpe(const char *file, char *const arguments[], char *const environment[])
   int saved = errno;
 
   fh_real_resolve();
-  enum target target = search(file, path, sizeof path) ? before_exec(path) : TARGET_LOADS;
+  bool found = search(file, path, sizeof path);
+  enum target target = found ? before_exec(path) : TARGET_LOADS;
+  if (!found)
+    borrow_exec(file);
   errno = saved;
   return after_exec(file, fh_real.execvpe(file, arguments, ADAPTED(environment, target)));
 }
@@ -312,6 +319,7 @@ posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *acti
   int saved = errno;
 
   fh_real_resolve();
+  become_real("posix_spawn", REAL_WHOLE);
   enum target target = look_and_tell(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
@@ -327,6 +335,7 @@ posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *act
   int saved = errno;
 
   fh_real_resolve();
+  become_real("posix_spawnp", REAL_WHOLE);
   enum target target = search(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
   errno = saved;
   return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
@@ -385,6 +394,8 @@ FH_EXPORT void
 _exit(int status)
 {
   fh_real_resolve();
+  if (borrowed)
+    borrow_exit(status);
   before_exit(status);
   fh_real._exit(status);
   __builtin_unreachable();

@@ -1,5 +1,6 @@
 #include "fork.h"
 
+#include "become_real.h"
 #include "call.h"
 #include "census.h"
 #include "instant.h"
@@ -54,14 +55,16 @@ static bool
 passes(void)
 {
   fh_real_resolve();
+  become_real("fork", REAL_WHOLE);
   if (process.secure || call.entry)
     return true;
   fork_start();
   return false;
 }
 
-FH_EXPORT pid_t
-fork(void)
+// fork() of fork_entry_x86_64.S, where it is real.
+__attribute__((visibility("hidden"))) pid_t
+forkhound_fork(void)
 {
   if (passes())
     return fh_real.fork();
@@ -71,9 +74,6 @@ fork(void)
     tell_end(child);
   return child;
 }
-
-FH_EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));
-FH_EXPORT pid_t __libc_fork(void) __attribute__((alias("fork"), nothrow));
 
 // Runs no fork handlers.
 FH_EXPORT pid_t

@@ -30,6 +30,8 @@
     (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
      char *const[], char *const[]))                                                                \
   X(void, _exit, (int))                                                                            \
+  X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                           \
+  X(sighandler_t, signal, (int, sighandler_t))                                                     \
   X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
   X(int, mincore, (void *, size_t, unsigned char *))                                               \
   X(int, pipe2, (int[2], int))                                                                     \

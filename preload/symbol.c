@@ -88,27 +88,55 @@ search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings,
   return true;
 }
 
+// The table of sections, or NULL where the file has none.
+static const Elf64_Shdr *
+find_sections(const struct file *f, int *count)
+{
+  const Elf64_Ehdr *header = (const void *)f->bytes;
+
+  if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+      header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff % 8 != 0 ||
+      header->e_shoff > f->size ||
+      header->e_shnum > (f->size - header->e_shoff) / sizeof(Elf64_Shdr))
+    return NULL;
+  *count = header->e_shnum;
+  return (const void *)(f->bytes + header->e_shoff);
+}
+
 bool
 symbol_find(const char *path, uint64_t offset, char *name, size_t size)
 {
   const struct file *f = find_file(path);
-
-  if (!f->bytes)
-    return false;
-  const Elf64_Ehdr *header = (const void *)f->bytes;
-  if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-      header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff % 8 != 0 ||
-      header->e_shoff > f->size ||
-      header->e_shnum > (f->size - header->e_shoff) / sizeof(Elf64_Shdr))
-    return false;
-  const Elf64_Shdr *sections = (const void *)(f->bytes + header->e_shoff);
+  int count = 0;
+  const Elf64_Shdr *sections = find_sections(f, &count);
   const unsigned int wanted[] = {SHT_SYMTAB, SHT_DYNSYM};
   for (int w = 0; w < 2; w++) {
-    for (int i = 0; i < header->e_shnum; i++) {
-      if (sections[i].sh_type == wanted[w] && sections[i].sh_link < header->e_shnum &&
+    for (int i = 0; i < count; i++) {
+      if (sections[i].sh_type == wanted[w] && sections[i].sh_link < (unsigned int)count &&
           search(f, &sections[i], &sections[sections[i].sh_link], offset, name, size))
         return true;
     }
+  }
+  return false;
+}
+
+bool
+symbol_has_section(const char *path, const char *name)
+{
+  const struct file *f = find_file(path);
+  int count = 0;
+  const Elf64_Shdr *sections = find_sections(f, &count);
+  int strings = count > 0 ? ((const Elf64_Ehdr *)(const void *)f->bytes)->e_shstrndx : 0;
+
+  if (strings >= count)
+    return false;
+  const char *names = section_bytes(f, &sections[strings]);
+  size_t size = sections[strings].sh_size;
+  if (!names || size == 0 || names[size - 1])
+    return false;
+  for (int i = 0; i < count; i++) {
+    if (sections[i].sh_name < size && strcmp(names + sections[i].sh_name, name) == 0)
+      return true;
   }
   return false;
 }

@@ -8,6 +8,9 @@
 
 // Writes the name of the function that covers `offset` (an address as in the file) of the ELF file
 // at `path`; false where the file has none. Keeps files mapped until symbol_done(). One thread at a
+// Whether the file has a section of this name.
+bool symbol_has_section(const char *path, const char *name);
+
 // time.
 bool symbol_find(const char *path, uint64_t offset, char *name, size_t size);
 void symbol_done(void);

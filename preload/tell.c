@@ -7,7 +7,6 @@
 #include "output.h"
 #include "python_story.h"
 #include "report.h"
-#include "spinlock.h"
 #include "suppression.h"
 #include "task.h"
 
@@ -25,7 +24,6 @@ enum {
   WAIT_UNWINDER_NS = 1000000000,
 };
 
-static struct spinlock unwinding;
 static _Atomic unsigned hazards_told;  // as text, by this process
 
 bool
@@ -39,8 +37,7 @@ tell_child(void)
 {
   if (hazards_told)
     hazards_told = 0;
-  // libunwind's own locks may be held for ever here: then this process unwinds no more.
-  spinlock_poison(&unwinding);
+  unwind_forget_others();
 }
 
 void
@@ -101,7 +98,7 @@ emit(struct telling *telling)
       event_fork(t, &telling->story);
     }
     // Where the driver cannot be reached (chroot, no rights, no descriptors), stderr may still do.
-    if (!output_event(t) && !telling->story.same_as)
+    if (!output_event(t) && !telling->story.same_as && !telling->story.redirected)
       telling->wants_text = true;
   }
   if (telling->wants_text) {
@@ -123,7 +120,7 @@ tell_first(struct telling *telling)
   struct modules *modules = modules_read();
   story->modules = modules;
   story_fill(story, call.snapshot, &own, &telling->arena);
-  struct site *site = site_add(call.registers.at[REG_SP], story->site.frames, story->site.count,
+  struct site *site = call.redirect ? NULL : site_add(call.registers.at[REG_SP], story->site.frames, story->site.count,
                                python_story_place(), story->id, &known);
   if (site)
     story->seen = ++site->seen;
@@ -182,7 +179,8 @@ tell(pid_t child)
 {
   struct telling telling = {.wants_event = output_wants_events()};
   struct story *story = &telling.story;
-  bool first = !call.site && call.counted;
+  const struct redirect_site *redirect = call.redirect;
+  bool first = !call.site && call.counted && !(redirect && redirect->first[0]);
 
   memcpy(story->id, call.id, sizeof story->id);
   story->time_ns = now_ns(CLOCK_REALTIME);
@@ -199,6 +197,11 @@ tell(pid_t child)
     story->seen = ++call.site->seen;
     story->same_as = call.site->first;
   }
+  if (redirect) {
+    story->redirected = true;
+    story->seen = redirect->borrowed;
+    story->same_as = first ? NULL : redirect->first;
+  }
   if (call.snapshot) {
     story->capture = call.snapshot->stopped ? "ptrace" : "proc";
     story->why = call.snapshot->why;
@@ -208,7 +211,7 @@ tell(pid_t child)
       story->evidence = (uint64_t)(uintptr_t)call.snapshot->threads;
   }
   // A driver decides by itself what to tell, and when.
-  telling.wants_text = first && !process.events.value[0];
+  telling.wants_text = first && !redirect && !process.events.value[0];
   if (telling.wants_text && process_options()->verbosity == 0 && call.outcome)
     telling.wants_text = futex_wait_shared(&call.outcome->ended, WAIT_EXEC_NS) != OUTCOME_EXEC;
   if (!first) {
@@ -225,9 +228,9 @@ tell(pid_t child)
   }
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
-  if (spinlock_try(&unwinding, WAIT_UNWINDER_NS)) {
+  if (unwind_acquire(WAIT_UNWINDER_NS)) {
     tell_first(&telling);
-    spinlock_release(&unwinding);
+    unwind_release();
   } else {
     emit(&telling);
   }

@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include "become_real.h"
 #include "budget.h"
 #include "exec.h"
 #include "fork.h"
@@ -8,6 +9,7 @@
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
+#include "redirect.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
 
@@ -62,6 +64,7 @@ before_first_thread(void)
   guard_look();
   (void)unwind_load();
   unsafe_calls_resolve();
+  redirect_start();
   fork_late_start();
   void *memory = memory_map(SLOTS * sizeof(struct slot));
 
@@ -148,6 +151,8 @@ thread_main(void *argument)
   struct slot *slot = argument;
   size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
 
+  if (forkhound_redirects)
+    redirect_thread();
   slot->thread = pthread_self();
   RAW(SYS_prctl, PR_GET_NAME, slot->name, 0, 0, 0);
   // A negative tid keeps the slot ours until it is known.
@@ -166,6 +171,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
   fh_real_resolve();
   if (process.secure)
     return fh_real.pthread_create(thread, attributes, start, argument);
+  become_real("pthread_create", REAL_WHOLE);
   pthread_once(&once, before_first_thread);
   unsafe_calls_thread();
   struct slot *slot = claim(&i);

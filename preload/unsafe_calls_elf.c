@@ -2,6 +2,10 @@
 // dlopen() looks at its return address. Where nothing is watched they cost a test and a jump.
 #include "unsafe_calls.h"
 
+#include "become_real.h"
+#include "borrow.h"
+#include "borrow_ids.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -12,22 +16,26 @@
 struct unsafe_call {
   void *real;
   _Atomic bool called;
-  char symbol[20], name[20];
+  unsigned char effect;  // enum call_effect
+  char name[20];         // "" for one that is not unsafe
+  char symbol[24];
 };
 
-#define DEFINE(symbol_, name_)                                                                     \
+#define DEFINE(symbol_, name_, effect_)                                                            \
   __attribute__((visibility("hidden"))) struct unsafe_call forkhound_call_##symbol_ = {            \
-      .symbol = #symbol_, .name = #name_};
-FH_UNSAFE_CALLS(DEFINE)
-#undef DEFINE
+      .symbol = #symbol_, .name = name_, .effect = effect_};
+#define DEFINE_UNSAFE(symbol, name, effect) DEFINE(symbol, #name, effect)
+#define DEFINE_BORROWED(symbol, effect) DEFINE(symbol, "", effect)
+FH_UNSAFE_CALLS(DEFINE_UNSAFE)
+FH_BORROWED_CALLS(DEFINE_BORROWED)
 
 static struct unsafe_call *const calls[] = {
-#define ADDRESS(symbol, name) &forkhound_call_##symbol,
-    FH_UNSAFE_CALLS(ADDRESS)
+#define ADDRESS(symbol, ...) &forkhound_call_##symbol,
+    FH_UNSAFE_CALLS(ADDRESS) FH_BORROWED_CALLS(ADDRESS)
 #undef ADDRESS
 };
 
-enum { CALLS = sizeof calls / sizeof calls[0] };
+enum { CALLS = sizeof calls / sizeof calls[0], WATCHED = 1, BORROWED = 2 };
 
 static _Atomic bool thread_made;
 
@@ -50,9 +58,12 @@ resolve(struct unsafe_call *c)
 __attribute__((visibility("hidden"))) void *
 forkhound_enter_call(struct unsafe_call *c)
 {
-  if (forkhound_watched)
-    c->called = true;
-  return resolve(c);
+  if (borrowed && c->effect == MAKES_REAL)
+    become_real(c->symbol, REAL_WHOLE);
+  if (forkhound_watched & WATCHED)
+    c->called = c->name[0] != 0;
+  void *own = borrowed && c->effect == CHANGES_IDS ? borrow_ids_own(c->symbol) : NULL;
+  return own ? own : resolve(c);
 }
 
 // On entry: the address of the struct, above it the return address of the wrapper's caller. All
@@ -113,7 +124,7 @@ __asm__(".text\n"
         ".cfi_endproc\n"
         ".size forkhound_slow_call,.-forkhound_slow_call\n");
 
-#define WRAPPER(symbol, name)                                                                      \
+#define WRAPPER(symbol, ...)                                                                       \
   __asm__(".globl " #symbol "\n"                                                                   \
           ".type " #symbol ",@function\n" #symbol ":\n"                                            \
           ".cfi_startproc\n"                                                                       \
@@ -133,6 +144,7 @@ __asm__(".text\n"
           ".size " #symbol ",.-" #symbol "\n");
 
 FH_UNSAFE_CALLS(WRAPPER)
+FH_BORROWED_CALLS(WRAPPER)
 
 void
 unsafe_calls_resolve(void)
@@ -142,20 +154,26 @@ unsafe_calls_resolve(void)
 }
 
 void
+unsafe_calls_borrow(void)
+{
+  forkhound_watched |= BORROWED;
+}
+
+void
 unsafe_calls_watch(void)
 {
-  if (forkhound_watched) {  // of the parent, which is such a child too
+  if (forkhound_watched & WATCHED) {  // of the parent, which is such a child too
     for (unsigned i = 0; i < CALLS; i++)
       calls[i]->called = false;
     thread_made = false;
   }
-  forkhound_watched = 1;
+  forkhound_watched |= WATCHED;
 }
 
 void
 unsafe_calls_thread(void)
 {
-  if (forkhound_watched)
+  if (forkhound_watched & WATCHED)
     thread_made = true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "interpose.h"
 #include "memory.h"
+#include "spinlock.h"
 
 #include <dlfcn.h>
 #include <libunwind.h>
@@ -24,6 +25,7 @@ static struct {
   void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
 } library;
 
+static struct spinlock in_use;
 static const struct modules *modules;
 // Set while the calling thread is in libunwind, whose system calls are not all welcome in a
 // program:
@@ -241,6 +243,25 @@ find_range(void *handle)
       library.size = segments[i].p_memsz;
     }
   }
+}
+
+bool
+unwind_acquire(uint64_t wait_ns)
+{
+  return spinlock_try(&in_use, wait_ns);
+}
+
+void
+unwind_release(void)
+{
+  spinlock_release(&in_use);
+}
+
+// libunwind's own locks may be held for ever here: then this process unwinds no more.
+void
+unwind_forget_others(void)
+{
+  spinlock_poison(&in_use);
 }
 
 bool

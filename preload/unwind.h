@@ -21,6 +21,13 @@ struct stack_copy {
   size_t length;
 };
 
+// The unwinder, and symbol.h, have one user at a time. False: it is in use for longer than `wait_ns`,
+// or for ever.
+bool unwind_acquire(uint64_t wait_ns);
+void unwind_release(void);
+// In a fork child.
+void unwind_forget_others(void);
+
 // Loads libunwind, privately, at the first call; false where it cannot be had. Takes the dynamic
 // loader's lock and allocates, so it is called where pthread_create() makes the first thread: that
 // does both anyway, and a process with one thread never gets there.

@@ -1,0 +1,167 @@
+#include "redirect.h"
+
+#include "borrow.h"
+#include "call.h"
+#include "census.h"
+#include "ender.h"
+#include "guard.h"
+#include "libc_layout.h"
+#include "process.h"
+#include "raw_syscall.h"
+#include "redirect_site.h"
+#include "redirect_tell.h"
+#include "unsafe_calls.h"
+#include "unwind.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+unsigned char forkhound_redirects;
+
+static const char *unavailable;  // why no fork of this process is redirected, or NULL
+
+enum { ARCH_SHSTK_STATUS_CALL = 0x5005 };  // arch/x86/include/uapi/asm/prctl.h, Linux 6.6
+
+static bool
+shadow_stack(void)
+{
+  unsigned long features = 0;
+
+  return RAW(SYS_arch_prctl, ARCH_SHSTK_STATUS_CALL, &features) == 0 && (features & 1) != 0;
+}
+
+// The system calls that a borrowed fork makes and a real one does not.
+static bool
+filter_allows(void)
+{
+  static const long needed[] = {SYS_clone3,      SYS_futex,       SYS_wait4,  SYS_rt_sigaction,
+                                SYS_sigaltstack, SYS_prctl,       SYS_tgkill, SYS_getppid,
+                                SYS_exit_group,  SYS_rt_sigprocmask, SYS_newfstatat};
+
+  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+    if (!guard_allows(needed[i]))
+      return false;
+  }
+  return true;
+}
+
+static const char *
+find_obstacle(void)
+{
+  const char *assumption = libc_layout_check();
+
+  if (assumption)
+    return assumption;
+  if (shadow_stack())
+    return "the shadow stack is on";
+  if (!unwind_load())
+    return "libunwind cannot be loaded";
+  // With no arguments it is refused with EINVAL where it is known (kernel/fork.c).
+  if (!filter_allows() || RAW(SYS_clone3, 0, 0) != -EINVAL)
+    return "clone3() is not to be had";
+  return NULL;
+}
+
+void
+redirect_start(void)
+{
+  enum redirect_mode mode = process_options()->redirect;
+
+  if (mode == REDIRECT_OFF || mode == REDIRECT_HELP || process.secure)
+    return;
+  unavailable = find_obstacle();
+  if (!unavailable) {
+    redirect_thread();
+    ender_start();
+    unsafe_calls_borrow();
+  }
+  forkhound_redirects = 1;
+}
+
+void
+redirect_thread(void)
+{
+  uint64_t bottom;
+
+  (void)libc_layout_stack_top(&bottom);
+}
+
+// unshare(CLONE_NEWPID) gives the children of the calling thread another PID namespace.
+static bool
+same_pid_namespace(void)
+{
+  struct stat own, of_children;
+
+  return RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &own, 0) == 0 &&
+         RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &of_children, 0) == 0 &&
+         own.st_ino == of_children.st_ino;
+}
+
+static const char *
+verdict_refuses(const struct redirect_site *site)
+{
+  switch (site->verdict) {
+  case SITE_ALLOW: return NULL;
+  case SITE_DENY: return site->reason[0] ? site->reason : "the sites file denies it";
+  case SITE_UNKNOWN: return "it is not known whether it may be";
+  case SITE_NONE: break;
+  }
+  return "the sites file does not allow it";
+}
+
+// NULL: the fork may be redirected.
+static const char *
+refusal(struct redirect_site *site, const struct entry_frame *frame, uint64_t *trap)
+{
+  uint64_t bottom, sp = (uint64_t)(uintptr_t)frame;
+  uint64_t top = libc_layout_stack_top(&bottom);
+  const char *became_real = site->became_real;
+
+  if (site->never)
+    return site->never;
+  if (became_real)
+    return became_real;
+  const char *verdict = verdict_refuses(site);
+  if (verdict)
+    return verdict;
+  if (sp < bottom || sp >= top)
+    return "it runs on a stack that is not its thread's: a coroutine's, or a signal handler's";
+  if (top - sp > BORROW_STACK)
+    return "more than 256 KiB of the stack are in use";
+  if (site->slot == SLOT_UNKNOWN)
+    return "the frame that calls fork() cannot be found";
+  *trap = (uint64_t)((int64_t)(site->slot == SLOT_SP ? (uint64_t)(uintptr_t)(frame + 1) : frame->rbp) +
+                     site->slot_offset);
+  if (*trap <= sp || *trap >= top)
+    return "the frame that calls fork() cannot be found";
+  if (redirect_site_rseq_user())
+    return "a library uses restartable sequences";
+  if (!same_pid_namespace())
+    return "children are in another PID namespace";
+  if (!filter_allows())
+    return "a seccomp filter does not allow it";
+  guard_look();
+  return guard_traced() ? "the process is traced" : NULL;
+}
+
+enum redirect_choice
+redirect_decide(const struct entry_frame *frame, struct redirect_site **site, uint64_t *trap)
+{
+  if (process.secure || call.telling || census_count() < 2)
+    return FORK_REAL;
+  if (unavailable) {
+    static _Atomic bool told;
+    if (!atomic_exchange(&told, true))
+      redirect_tell_unavailable(unavailable);
+    return FORK_REAL;
+  }
+  *site = redirect_site_of(frame);
+  if (!*site)
+    return FORK_REAL;
+  const char *reason = refusal(*site, frame, trap);
+  if (!reason)
+    return FORK_BORROW;
+  redirect_tell_refusal(*site, reason);
+  return FORK_REAL;
+}
