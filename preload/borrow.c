@@ -47,7 +47,7 @@ lend(struct entry_frame *frame, struct redirect_site *site, uint64_t trap)
   b->trapped = trap ? *(uint64_t *)trap : 0;
   b->parent = (pid_t)RAW(SYS_getpid);
   b->child = b->real = 0;
-  b->exec_error = 0;
+  b->exec_error = b->reminders = 0;
   b->ended = b->captured = false;
   b->reason = NULL;
   b->path[0] = 0;

@@ -69,6 +69,7 @@ struct borrow {
   stack_t alternate;
   struct kernel_action actions[KERNEL_SIGNALS];  // the dispositions as the program sees them
   uint64_t caught;    // signals that have our handler in the child
+  int reminders;      // of the parent, to become real
   uint64_t deferred;  // came where the child could not become real
 };
 

@@ -122,6 +122,9 @@ catch (struct borrow *b, int number)
   } else if (b->caught & bit(number)) {
     RAW(SYS_rt_sigaction, number, &b->actions[number], 0, sizeof ours.mask);
     b->caught &= ~bit(number);
+  } else if (b->actions[number].flags) {
+    // CLONE_CLEAR_SIGHAND leaves what is ignored so, but without its flags.
+    RAW(SYS_rt_sigaction, number, &b->actions[number], 0, sizeof ours.mask);
   }
 }
 

@@ -5,12 +5,15 @@
 #include "text_buffer.h"
 
 enum call_effect {
-  SHARES,       // works in borrowed memory: its locks have owners there
-  MAKES_REAL,   // changes what its parent goes on with
-  CHANGES_IDS,  // has a form that changes those of the child only
+  SHARES,         // works in borrowed memory: its locks have owners there
+  MAKES_REAL,     // changes what its parent goes on with
+  NAMES_PROCESS,  // the same, and its first argument is a process or group: perhaps the child
+                  // itself
+  CHANGES_IDS,    // has a form that changes those of the child only
 };
 
-// X(symbol, name in reports, effect in a borrowed child: see borrow.h). malloc is not among them: libc protects its own.
+// X(symbol, name in reports, effect in a borrowed child: see borrow.h). malloc is not among them:
+// libc protects its own.
 #define FH_UNSAFE_CALLS(X)                                                                         \
   X(setenv, setenv, MAKES_REAL)                                                                    \
   X(unsetenv, unsetenv, MAKES_REAL)                                                                \
@@ -160,9 +163,9 @@ enum call_effect {
   X(popen, MAKES_REAL)                                                                             \
   X(pclose, MAKES_REAL)                                                                            \
   X(raise, MAKES_REAL)                                                                             \
-  X(kill, MAKES_REAL)                                                                              \
-  X(killpg, MAKES_REAL)                                                                            \
-  X(sigqueue, MAKES_REAL)                                                                          \
+  X(kill, NAMES_PROCESS)                                                                           \
+  X(killpg, NAMES_PROCESS)                                                                         \
+  X(sigqueue, NAMES_PROCESS)                                                                       \
   X(ptrace, MAKES_REAL)                                                                            \
   X(unshare, MAKES_REAL)                                                                           \
   X(setns, MAKES_REAL)                                                                             \

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 // The wrappers' names for them.
 struct unsafe_call {
@@ -54,12 +55,23 @@ resolve(struct unsafe_call *c)
   return c->real;
 }
 
+// A child that names itself or its group means what it has become.
+static void
+make_real(const struct unsafe_call *c, uint64_t *first_argument)
+{
+  pid_t before = borrowed->child, named = (pid_t)*first_argument;
+
+  become_real(c->symbol, REAL_WHOLE);
+  if (c->effect == NAMES_PROCESS && (named == before || named == -before))
+    *first_argument = (uint64_t)(named < 0 ? -getpid() : getpid());
+}
+
 // The slow way of a wrapper: notes the call, returns the real function.
 __attribute__((visibility("hidden"))) void *
-forkhound_enter_call(struct unsafe_call *c)
+forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
 {
-  if (borrowed && c->effect == MAKES_REAL)
-    become_real(c->symbol, REAL_WHOLE);
+  if (borrowed && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
+    make_real(c, arguments);
   if (forkhound_watched & WATCHED)
     c->called = c->name[0] != 0;
   void *own = borrowed && c->effect == CHANGES_IDS ? borrow_ids_own(c->symbol) : NULL;
@@ -99,6 +111,7 @@ __asm__(".text\n"
         "  movaps %xmm6, 160(%rsp)\n"
         "  movaps %xmm7, 176(%rsp)\n"
         "  movq 8(%rbp), %rdi\n"
+        "  movq %rsp, %rsi\n"
         "  call forkhound_enter_call\n"
         "  movq %rax, %r11\n"
         "  movq 0(%rsp), %rdi\n"
