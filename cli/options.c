@@ -1,4 +1,5 @@
 #include "options.h"
+#include "sites_known.h"
 #include "text.h"
 #include "text_buffer.h"
 
@@ -63,6 +64,12 @@ static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [A
                                "for so long (default 1)\n"
                                "  --suppressions FILE   leave out findings that fit a line of FILE "
                                "(see docs/suppressions.md)\n"
+                               "  --redirect MODE       carry out fork and exec as posix_spawn "
+                               "does: off (the default), learn which places\n"
+                               "                        may be, do it for those listed, auto; "
+                               "help explains (see docs/redirect.md)\n"
+                               "  --sites FILE          the file of these places, read by listed "
+                               "and auto, written by learn\n"
                                "  --time-limit SECONDS  end the command and all its descendants "
                                "after SECONDS; 0 (the default): never\n"
                                "  --color WHEN          auto (the default), always or never\n"
@@ -108,6 +115,15 @@ print_environment_help(void)
   char bytes[4096];
   struct text text = {.bytes = bytes, .size = sizeof bytes};
   env_options_help(&text);
+  fwrite(bytes, 1, text.length, stdout);
+}
+
+static void
+print_redirect_help(void)
+{
+  char bytes[8192];
+  struct text text = {.bytes = bytes, .size = sizeof bytes};
+  sites_help(&text);
   fwrite(bytes, 1, text.length, stdout);
 }
 
@@ -163,6 +179,8 @@ enum {
   OPT_JSON,
   OPT_SUPPRESSIONS,
   OPT_GEN_SUPPRESSIONS,
+  OPT_REDIRECT,
+  OPT_SITES,
 };
 
 static const struct option run_options[] = {
@@ -175,6 +193,8 @@ static const struct option run_options[] = {
     {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
     {"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
     {"color", required_argument, NULL, OPT_COLOR},
+    {"redirect", required_argument, NULL, OPT_REDIRECT},
+    {"sites", required_argument, NULL, OPT_SITES},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
@@ -247,6 +267,21 @@ parse_color(const char *sub, const char *value, struct options *options)
     die("%s: --color: expected auto, always or never, got '%s'", sub, value);
 }
 
+static void
+parse_redirect(const char *sub, const char *value, struct options *options)
+{
+  static const char *const modes[] = {"off", "learn", "listed", "auto"};
+  if (!strcmp(value, "help")) {
+    print_redirect_help();
+    exit(fflush(stdout) ? 125 : 0);
+  }
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+    if (!strcmp(value, modes[i]))
+      options->redirect = modes[i];
+  if (!options->redirect)
+    die("%s: --redirect: expected off, learn, listed, auto or help, got '%s'", sub, value);
+}
+
 static bool
 digits_only(const char *text, const char *also)
 {
@@ -283,6 +318,21 @@ parse_on_deadlock(const char *sub, const char *value, struct options *options)
     options->on_deadlock = DEADLOCK_STOP;
   else
     die("%s: --on-deadlock: expected kill, report or stop, got '%s'", sub, value);
+}
+
+/* FORKHOUND_OPTIONS takes it, where a colon ends a value. */
+static void
+parse_sites(const char *sub, const char *value, struct options *options)
+{
+  char *folder = *value == '/' ? NULL : getcwd(NULL, 0);
+  char *path = folder ? xasprintf("%s/%s", folder, value) : xstrdup(value);
+  free(folder);
+  if (!*value || strchr(path, ':'))
+    die("%s: --sites: expected a file name without colon, got '%s'", sub, path);
+  if (strlen(path) >= sizeof ((struct env_options *)NULL)->sites)
+    die("%s: --sites: the name is longer than %zu bytes", sub,
+        sizeof ((struct env_options *)NULL)->sites - 1);
+  options->sites = path;
 }
 
 static void
@@ -343,6 +393,8 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_COLOR: parse_color(sub, optarg, options); break;
     case OPT_JSON: options->json = true; break;
     case OPT_GEN_SUPPRESSIONS: options->gen_suppressions = true; break;
+    case OPT_REDIRECT: parse_redirect(sub, optarg, options); break;
+    case OPT_SITES: parse_sites(sub, optarg, options); break;
     case OPT_SUPPRESSIONS: add_suppressions(options, optarg); break;
     case 'q':
       options->quiet = true;

@@ -27,6 +27,8 @@ struct options {
   size_t suppressions_count;
   bool print_suppressions; /* how often each of them fitted */
   bool gen_suppressions;   /* report: print lines for them instead of a text report */
+  const char *redirect; /* a mode that FORKHOUND_OPTIONS of the command gets; NULL: none */
+  const char *sites;    /* absolute; NULL: none */
   char **command;          /* run: COMMAND and its arguments; diagnose: the PIDs */
   const char *input;       /* report: FILE */
 };

@@ -107,18 +107,30 @@ find_library(void)
       directory);
 }
 
+/* FORKHOUND_OPTIONS of the command: those of ours, and what the command line adds. */
+static char *
+library_options(const struct options *options)
+{
+  const char *own = getenv("FORKHOUND_OPTIONS");
+  return xasprintf("FORKHOUND_OPTIONS=%s%s%s%s%s%s", own ? own : "", own && *own ? ":" : "",
+                   options->redirect ? "redirect=" : "", options->redirect ? options->redirect : "",
+                   options->sites ? ":sites=" : "", options->sites ? options->sites : "");
+}
+
 /* The environment of the command; `library` is NULL to leave LD_PRELOAD as it is. */
 static char **
-command_environment(const char *library)
+command_environment(const struct options *options, const char *library)
 {
   extern char **environ;
   size_t count = 0, used = 0;
   while (environ[count])
     count++;
-  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
+  char **result = xrealloc(NULL, (count + 4) * sizeof *result);
+  bool more = options->redirect || options->sites;
   const char *old = getenv("LD_PRELOAD");
   for (size_t i = 0; i < count; i++) {
     bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
+                    (more && !strncmp(environ[i], "FORKHOUND_OPTIONS=", 18)) ||
                     (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
     if (!replaced)
       result[used++] = xstrdup(environ[i]);
@@ -127,6 +139,8 @@ command_environment(const char *library)
     result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
                                  : xasprintf("LD_PRELOAD=%s", library);
   result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
+  if (more)
+    result[used++] = library_options(options);
   result[used] = NULL;
   return result;
 }
@@ -518,7 +532,7 @@ run(const struct options *options)
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = command_environment(preload);
+  char **environment = command_environment(options, preload);
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)

@@ -181,6 +181,18 @@ say(struct session *session, const char *prefix, const char *text)
   fflush(session->style.out);
 }
 
+/* That it is not to be had is told once, however little is wanted. */
+static void
+report_redirect(struct session *session, const json_t *event)
+{
+  struct redirects *redirects = &session->model.redirects;
+  bool told = redirects->unavailable;
+  redirects_add(redirects, event);
+  bool first = redirects->unavailable && !told;
+  if (session->style.out && !session->options->quiet && (first || session->options->verbose))
+    redirects_render(session->style.out, event);
+}
+
 void
 session_event(struct session *session, json_t *event)
 {
@@ -192,6 +204,8 @@ session_event(struct session *session, json_t *event)
   }
   if (!strcmp(get_string(event, "event"), "note"))
     say(session, "note: ", get_string(event, "text"));
+  if (!strcmp(get_string(event, "event"), "redirect"))
+    report_redirect(session, event);
   struct fork_record *decided = model_add(&session->model, event);
   if (decided)
     report(session, decided);

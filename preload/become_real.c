@@ -12,6 +12,7 @@
 #include <linux/rseq.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/time.h>
 
@@ -117,7 +118,7 @@ become_real(const char *reason, enum real_how how)
   if (!b)
     return;
   uint64_t mask = signals_block();
-  b->reason = reason;
+  snprintf(b->reason, sizeof b->reason, "%s", reason);
   remove_trap(b);
   borrowed = NULL;  // fork handlers may call what is watched
   if (ask(b)) {
@@ -157,6 +158,6 @@ borrow_returned(void)
   uint64_t address = borrowed->trapped;
 
   borrowed->trap = 0;  // the stack pointer is above it
-  become_real("the function that called fork() returned", REAL_WHOLE);
+  become_real("returned from the function that called fork()", REAL_WHOLE);
   return address;
 }

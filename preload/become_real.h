@@ -14,7 +14,7 @@ enum real_how {
 };
 
 // In a borrowed child, on its stack: returns in the process of its own, with errno unchanged. Does
-// nothing elsewhere. `reason`: text that stays. If no process can be had, fork() fails in the
+// nothing elsewhere. `reason`: what it did. If no process can be had, fork() fails in the
 // parent, and the child ends.
 void become_real(const char *reason, enum real_how how);
 

@@ -49,7 +49,7 @@ lend(struct entry_frame *frame, struct redirect_site *site, uint64_t trap)
   b->child = b->real = 0;
   b->exec_error = b->reminders = 0;
   b->ended = b->captured = false;
-  b->reason = NULL;
+  b->reason[0] = 0;
   b->path[0] = 0;
   b->began = now_ns(CLOCK_MONOTONIC);
   b->environment = environ;
@@ -77,7 +77,7 @@ borrow_enter(struct entry_frame *frame)
   uint64_t trap = 0;
   int saved = errno;
 
-  become_real("fork", REAL_WHOLE);
+  become_real("called fork", REAL_WHOLE);
   // Not of a signal handler that interrupts a wrapper.
   if (!call.entry && redirect_decide(frame, &site, &trap) == FORK_BORROW)
     b = lend(frame, site, trap);
@@ -152,7 +152,7 @@ borrow_exec(const char *path)
   if (!b)
     return;
   if (b->deferred) {
-    become_real("a signal came", REAL_WHOLE);
+    become_real("got a signal", REAL_WHOLE);
     return;
   }
   snprintf(b->path, sizeof b->path, "%s", path ? path : "(descriptor)");

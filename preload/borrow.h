@@ -51,7 +51,7 @@ struct borrow {
   int exec_error;  // errno of an exec that failed; 0: none did
   bool ended;
   bool captured;        // the parent has taken the fork for a report, when the child became real
-  const char *reason;   // why the child became real
+  char reason[64];      // why the child became real; "": it has not
   char path[256];       // that the child exec'd
   uint64_t began;       // CLOCK_MONOTONIC, ns
   struct redirect_site *site;

@@ -96,7 +96,7 @@ on_signal(int number, siginfo_t *info, void *context)
     return;
   }
   // libc's fork() needs locks that the code interrupted by a fault may hold.
-  become_real(number == BORROW_SIGNAL ? "no exec for 200 ms" : "a signal came",
+  become_real(number == BORROW_SIGNAL ? "did not exec for 200 ms" : "got a signal",
               fault || own ? REAL_MEMORY_ONLY : REAL_WHOLE);
   // A fault comes again, with all that the program may want to know of it.
   if (!fault && number != BORROW_SIGNAL)

@@ -3,6 +3,7 @@
 #include "borrow.h"
 #include "call.h"
 #include "futex.h"
+#include "redirect_site.h"
 #include "redirect_tell.h"
 #include "spinlock.h"
 #include "substitute.h"
@@ -68,7 +69,7 @@ adopt(struct borrow *b, pid_t child)
     RAW(SYS_prctl, PR_SET_CHILD_SUBREAPER, 0);
   if (alone)
     spinlock_release(&adopting);
-  b->site->became_real = b->reason;
+  redirect_site_became_real(b->site, b->reason);
   return b->real;
 }
 

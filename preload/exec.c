@@ -319,7 +319,7 @@ posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *acti
   int saved = errno;
 
   fh_real_resolve();
-  become_real("posix_spawn", REAL_WHOLE);
+  become_real("called posix_spawn", REAL_WHOLE);
   enum target target = look_and_tell(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
@@ -335,7 +335,7 @@ posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *act
   int saved = errno;
 
   fh_real_resolve();
-  become_real("posix_spawnp", REAL_WHOLE);
+  become_real("called posix_spawnp", REAL_WHOLE);
   enum target target = search(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
   errno = saved;
   return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,

@@ -55,7 +55,7 @@ static bool
 passes(void)
 {
   fh_real_resolve();
-  become_real("fork", REAL_WHOLE);
+  become_real("called fork", REAL_WHOLE);
   if (process.secure || call.entry)
     return true;
   fork_start();

@@ -116,12 +116,11 @@ refusal(struct redirect_site *site, const struct entry_frame *frame, uint64_t *t
 {
   uint64_t bottom, sp = (uint64_t)(uintptr_t)frame;
   uint64_t top = libc_layout_stack_top(&bottom);
-  const char *became_real = site->became_real;
 
   if (site->never)
     return site->never;
-  if (became_real)
-    return became_real;
+  if (site->became_real)
+    return site->real_reason;
   const char *verdict = verdict_refuses(site);
   if (verdict)
     return verdict;

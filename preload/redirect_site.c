@@ -87,6 +87,16 @@ look_for_rseq(const struct modules *modules)
   }
 }
 
+void
+redirect_site_became_real(struct redirect_site *site, const char *reason)
+{
+  if (site->became_real)
+    return;
+  snprintf(site->real_reason, sizeof site->real_reason,
+           "a child from here had to become a process of its own: it %s", reason);
+  site->became_real = true;
+}
+
 const char *
 redirect_site_rseq_user(void)
 {

@@ -23,7 +23,9 @@ struct redirect_site {
   // the call.
   enum { SLOT_UNKNOWN, SLOT_SP, SLOT_BP } slot;
   int64_t slot_offset;
-  _Atomic(const char *) became_real;  // why its child had to become a process of its own, or NULL
+  // Why not again: its child had to become a process of its own.
+  _Atomic bool became_real;
+  char real_reason[128];
   _Atomic unsigned borrowed, learned;
   char first[32];  // id of the first fork from it that was redirected and told, or ""
   _Atomic(const char *) told[REDIRECT_REASONS];
@@ -31,6 +33,9 @@ struct redirect_site {
 
 // The site of this call, known or new; NULL: no room, or the unwinder is in use for long.
 struct redirect_site *redirect_site_of(const struct entry_frame *frame);
+
+// The child of a fork from it had to become a process of its own: no further one is redirected.
+void redirect_site_became_real(struct redirect_site *site, const char *reason);
 
 // A module with restartable sequences of its own, or NULL; as of the last new site.
 const char *redirect_site_rseq_user(void);

@@ -113,7 +113,7 @@ tell(const struct redirect_site *site, const struct borrow *b, const char *actio
   if (!output_wants_events())
     return;
   uint64_t after_us = b ? (now_ns(CLOCK_MONOTONIC) - b->began) / 1000 : 0;
-  if (b && !b->reason)
+  if (b && !b->reason[0])
     add_end(&t, b, after_us);
   event_begin(&t, "redirect", now_ns(CLOCK_REALTIME), 0);
   text_add(&t, ",\"action\":\"%s\"", action);
@@ -133,15 +133,16 @@ tell(const struct redirect_site *site, const struct borrow *b, const char *actio
 void
 redirect_tell(struct borrow *b)
 {
-  const char *action = b->reason ? "materialised" : "borrowed";
+  const char *action = b->reason[0] ? "materialised" : "borrowed";
 
   if (b->result <= 0)
     return;
-  if (!b->site->first[0] && !b->reason)
+  if (!b->site->first[0] && !b->reason[0])
     memcpy(b->site->first, b->id, sizeof b->id);
-  tell(b->site, b, action, b->reason);
-  say(b->site, b->result, b->reason ? "became a process of its own" : "was carried out as posix_spawn does",
-      b->reason);
+  const char *reason = b->reason[0] ? b->reason : NULL;
+  tell(b->site, b, action, reason);
+  say(b->site, b->result, reason ? "became a process of its own" : "was carried out as posix_spawn does",
+      reason);
 }
 
 void

@@ -171,7 +171,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
   fh_real_resolve();
   if (process.secure)
     return fh_real.pthread_create(thread, attributes, start, argument);
-  become_real("pthread_create", REAL_WHOLE);
+  become_real("called pthread_create", REAL_WHOLE);
   pthread_once(&once, before_first_thread);
   unsafe_calls_thread();
   struct slot *slot = claim(&i);

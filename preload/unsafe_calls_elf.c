@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -61,7 +62,9 @@ make_real(const struct unsafe_call *c, uint64_t *first_argument)
 {
   pid_t before = borrowed->child, named = (pid_t)*first_argument;
 
-  become_real(c->symbol, REAL_WHOLE);
+  char reason[48];
+  snprintf(reason, sizeof reason, "called %s", c->symbol);
+  become_real(reason, REAL_WHOLE);
   if (c->effect == NAMES_PROCESS && (named == before || named == -before))
     *first_argument = (uint64_t)(named < 0 ? -getpid() : getpid());
 }
