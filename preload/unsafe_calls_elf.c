@@ -20,24 +20,17 @@ struct unsafe_call {
   _Atomic bool called;
   unsigned char effect;  // enum call_effect
   char name[20];         // "" for one that is not unsafe
-  char symbol[24];
+  char symbol[26];
 };
+_Static_assert(sizeof(struct unsafe_call) == 56, "what the wrappers know");
 
-#define DEFINE(symbol_, name_, effect_)                                                            \
-  __attribute__((visibility("hidden"))) struct unsafe_call forkhound_call_##symbol_ = {            \
-      .symbol = #symbol_, .name = name_, .effect = effect_};
-#define DEFINE_UNSAFE(symbol, name, effect) DEFINE(symbol, #name, effect)
-#define DEFINE_BORROWED(symbol, effect) DEFINE(symbol, "", effect)
-FH_UNSAFE_CALLS(DEFINE_UNSAFE)
-FH_BORROWED_CALLS(DEFINE_BORROWED)
+#define ROW(symbol_, name_, effect_) {.symbol = #symbol_, .name = name_, .effect = effect_},
+#define UNSAFE_ROW(symbol, name, effect) ROW(symbol, #name, effect)
+#define BORROWED_ROW(symbol, effect) ROW(symbol, "", effect)
+__attribute__((visibility("hidden"))) struct unsafe_call forkhound_calls[] = {
+    FH_UNSAFE_CALLS(UNSAFE_ROW) FH_BORROWED_CALLS(BORROWED_ROW)};
 
-static struct unsafe_call *const calls[] = {
-#define ADDRESS(symbol, ...) &forkhound_call_##symbol,
-    FH_UNSAFE_CALLS(ADDRESS) FH_BORROWED_CALLS(ADDRESS)
-#undef ADDRESS
-};
-
-enum { CALLS = sizeof calls / sizeof calls[0], WATCHED = 1, BORROWED = 2 };
+enum { CALLS = sizeof forkhound_calls / sizeof forkhound_calls[0], WATCHED = 1, BORROWED = 2 };
 
 static _Atomic bool thread_made;
 
@@ -81,19 +74,17 @@ forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
   return own ? own : resolve(c);
 }
 
-// On entry: the address of the struct, above it the return address of the wrapper's caller. All
-// registers that may hold arguments are kept (x86-64 psABI 3.2.3; al counts the vector registers of
-// a variadic call).
+// On entry: r11 is the address of the struct; all registers that may hold arguments are kept
+// (x86-64 psABI 3.2.3; al counts the vector registers of a variadic call).
 __asm__(".text\n"
         ".hidden forkhound_slow_call\n"
         ".globl forkhound_slow_call\n"
         ".type forkhound_slow_call,@function\n"
         "forkhound_slow_call:\n"
         ".cfi_startproc\n"
-        ".cfi_def_cfa_offset 16\n"
         "  pushq %rbp\n"
-        ".cfi_def_cfa_offset 24\n"
-        ".cfi_offset rbp, -24\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset rbp, -16\n"
         "  movq %rsp, %rbp\n"
         ".cfi_def_cfa_register rbp\n"
         "  andq $-16, %rsp\n"
@@ -113,7 +104,7 @@ __asm__(".text\n"
         "  movaps %xmm5, 144(%rsp)\n"
         "  movaps %xmm6, 160(%rsp)\n"
         "  movaps %xmm7, 176(%rsp)\n"
-        "  movq 8(%rbp), %rdi\n"
+        "  movq %r11, %rdi\n"
         "  movq %rsp, %rsi\n"
         "  call forkhound_enter_call\n"
         "  movq %rax, %r11\n"
@@ -133,40 +124,36 @@ __asm__(".text\n"
         "  movaps 160(%rsp), %xmm6\n"
         "  movaps 176(%rsp), %xmm7\n"
         "  leave\n"
-        ".cfi_def_cfa rsp, 16\n"
-        "  addq $8, %rsp\n"
-        ".cfi_def_cfa_offset 8\n"
+        ".cfi_def_cfa rsp, 8\n"
         "  jmp *%r11\n"
         ".cfi_endproc\n"
         ".size forkhound_slow_call,.-forkhound_slow_call\n");
 
+// No wrapper moves the stack pointer: one entry of the unwind tables does for all.
 #define WRAPPER(symbol, ...)                                                                       \
-  __asm__(".globl " #symbol "\n"                                                                   \
-          ".type " #symbol ",@function\n" #symbol ":\n"                                            \
-          ".cfi_startproc\n"                                                                       \
-          "  endbr64\n"                                                                            \
-          "  cmpb $0, forkhound_watched(%rip)\n"                                                   \
-          "  jne 1f\n"                                                                             \
-          "  movq forkhound_call_" #symbol "(%rip), %r11\n"                                        \
-          "  testq %r11, %r11\n"                                                                   \
-          "  jz 1f\n"                                                                              \
-          "  jmp *%r11\n"                                                                          \
-          "1:\n"                                                                                   \
-          "  leaq forkhound_call_" #symbol "(%rip), %r11\n"                                        \
-          "  pushq %r11\n"                                                                         \
-          ".cfi_adjust_cfa_offset 8\n"                                                             \
-          "  jmp forkhound_slow_call\n"                                                            \
-          ".cfi_endproc\n"                                                                         \
-          ".size " #symbol ",.-" #symbol "\n");
+  ".globl " #symbol "\n"                                                                           \
+  ".type " #symbol ",@function\n" #symbol ":\n"                                                    \
+  "  endbr64\n"                                                                                    \
+  "  cmpb $0, forkhound_watched(%rip)\n"                                                           \
+  "  jne 1f\n"                                                                                     \
+  "  movq forkhound_calls+forkhound_row(%rip), %r11\n"                                             \
+  "  testq %r11, %r11\n"                                                                           \
+  "  jz 1f\n"                                                                                      \
+  "  jmp *%r11\n"                                                                                  \
+  "1:\n"                                                                                           \
+  "  leaq forkhound_calls+forkhound_row(%rip), %r11\n"                                             \
+  "  jmp forkhound_slow_call\n"                                                                    \
+  ".size " #symbol ",.-" #symbol "\n"                                                              \
+  ".set forkhound_row, forkhound_row+56\n"
 
-FH_UNSAFE_CALLS(WRAPPER)
-FH_BORROWED_CALLS(WRAPPER)
+__asm__(".set forkhound_row, 0\n.cfi_startproc\n" FH_UNSAFE_CALLS(WRAPPER)
+            FH_BORROWED_CALLS(WRAPPER) ".cfi_endproc\n");
 
 void
 unsafe_calls_resolve(void)
 {
-  for (unsigned i = 0; i < CALLS; i++)
-    resolve(calls[i]);
+  for (struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++)
+    resolve(c);
 }
 
 void
@@ -179,8 +166,8 @@ void
 unsafe_calls_watch(void)
 {
   if (forkhound_watched & WATCHED) {  // of the parent, which is such a child too
-    for (unsigned i = 0; i < CALLS; i++)
-      calls[i]->called = false;
+    for (struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++)
+      c->called = false;
     thread_made = false;
   }
   forkhound_watched |= WATCHED;
@@ -210,10 +197,10 @@ unsafe_calls_add(struct text *t, const char *key)
   bool any = false;
   const char *last = "";
 
-  for (unsigned i = 0; i < CALLS; i++) {
+  for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
     // Two symbols of one name stand side by side.
-    if (calls[i]->called && strcmp(calls[i]->name, last) != 0)
-      add_name(t, key, last = calls[i]->name, &any);
+    if (c->called && strcmp(c->name, last) != 0)
+      add_name(t, key, last = c->name, &any);
   }
   if (thread_made)
     add_name(t, key, "pthread_create", &any);
