@@ -100,14 +100,14 @@ become_real_may(struct borrow *b, const ucontext_t *interrupted, bool timer)
 
   if (timer)
     b->reminders++;
-  if (!unwind_acquire(WAIT_UNWINDER_NS))
+  if (!unwind_enter(WAIT_UNWINDER_NS))
     return false;
   struct modules *modules = modules_read();
   if (modules) {
     runtime = runtime_frames(b, interrupted, modules);
     modules_free(modules);
   }
-  unwind_release();
+  unwind_leave();
   // A lock's owner runs on and gives it back, unless it waits for the parent.
   if (runtime > 0 && waits_for_lock(pc))
     return b->reminders > LOCK_PATIENCE;

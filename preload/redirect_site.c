@@ -129,7 +129,7 @@ redirect_site_of(const struct entry_frame *frame)
 {
   struct redirect_site *site = find(frame->return_address);
 
-  if (site || !unwind_acquire(WAIT_UNWINDER_NS))
+  if (site || !unwind_enter(WAIT_UNWINDER_NS))
     return site;
   site = find(frame->return_address);
   struct modules *modules = site || site_count == MOST_SITES ? NULL : modules_read();
@@ -139,6 +139,6 @@ redirect_site_of(const struct entry_frame *frame)
     modules_free(modules);
     atomic_fetch_add_explicit(&site_count, 1, memory_order_release);
   }
-  unwind_release();
+  unwind_leave();
   return site;
 }

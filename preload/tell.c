@@ -37,7 +37,7 @@ tell_child(void)
 {
   if (hazards_told)
     hazards_told = 0;
-  unwind_forget_others();
+  unwind_child();
 }
 
 void
@@ -228,9 +228,9 @@ tell(pid_t child)
   }
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
-  if (unwind_acquire(WAIT_UNWINDER_NS)) {
+  if (unwind_enter(WAIT_UNWINDER_NS)) {
     tell_first(&telling);
-    unwind_release();
+    unwind_leave();
   } else {
     emit(&telling);
   }

@@ -25,7 +25,7 @@ static struct {
   void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
 } library;
 
-static struct spinlock in_use;
+static struct spinlock unwinding;
 static const struct modules *modules;
 // Set while the calling thread is in libunwind, whose system calls are not all welcome in a
 // program:
@@ -246,22 +246,22 @@ find_range(void *handle)
 }
 
 bool
-unwind_acquire(uint64_t wait_ns)
+unwind_enter(uint64_t wait_ns)
 {
-  return spinlock_try(&in_use, wait_ns);
+  return spinlock_try(&unwinding, wait_ns);
 }
 
 void
-unwind_release(void)
+unwind_leave(void)
 {
-  spinlock_release(&in_use);
+  spinlock_release(&unwinding);
 }
 
 // libunwind's own locks may be held for ever here: then this process unwinds no more.
 void
-unwind_forget_others(void)
+unwind_child(void)
 {
-  spinlock_poison(&in_use);
+  spinlock_poison(&unwinding);
 }
 
 bool

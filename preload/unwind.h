@@ -23,10 +23,10 @@ struct stack_copy {
 
 // The unwinder, and symbol.h, have one user at a time. False: it is in use for longer than `wait_ns`,
 // or for ever.
-bool unwind_acquire(uint64_t wait_ns);
-void unwind_release(void);
+bool unwind_enter(uint64_t wait_ns);
+void unwind_leave(void);
 // In a fork child.
-void unwind_forget_others(void);
+void unwind_child(void);
 
 // Loads libunwind, privately, at the first call; false where it cannot be had. Takes the dynamic
 // loader's lock and allocates, so it is called where pthread_create() makes the first thread: that

@@ -3,6 +3,7 @@
 // Usage: redirect_same PREPARE END.
 #include <linux/futex.h>
 #include <pty.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -13,7 +14,8 @@
 static const char *prepare_kind, *end_kind;
 static int to_parent[2], to_killer[2], terminals[2];
 static volatile sig_atomic_t children_ended, handled;
-static siginfo_t ended;
+static siginfo_t ended, seen;
+static atomic_int seen_count, reaped;
 static pthread_barrier_t ready;
 
 static bool
@@ -66,17 +68,20 @@ killer(void *unused)
   return unused;
 }
 
-// Sees the children that are no ordinary ones too.
+// Looks at all children that end, without taking them.
 static void *
 watcher(void *unused)
 {
   siginfo_t info;
 
   pthread_barrier_wait(&ready);
-  int n = 0;
-  while (ends("exec") && n < 50 && waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) == 0 &&
-         info.si_pid == 0)
-    usleep(1000), n++;
+  while (prepares("watched") && !reaped) {
+    info.si_pid = 0;
+    if (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WNOWAIT) == 0 && info.si_pid != seen.si_pid) {
+      seen = info;
+      seen_count++;
+    }
+  }
   return unused;
 }
 
@@ -279,10 +284,17 @@ say_end(pid_t child)
   struct rusage usage;
   pid_t told = 0, waited;
 
+  while (prepares("watched") && seen_count == 0)
+    usleep(1000);
   do
     waited = wait4(child, &status, WUNTRACED, &usage);
   while (waited < 0 && errno == EINTR);
-  say("wait: %d, status %x; no more: %d %s\n", waited == child, status, wait(NULL),
+  reaped = 1;
+  if (prepares("watched"))
+    say("seen: %d, code %d, status %d, of the child: %d\n", seen_count, seen.si_code,
+        seen.si_status, seen.si_pid == child);
+  int more = wait(NULL);
+  say("wait: %d, status %x; no more: %d %s\n", waited == child, status, more,
       strerrorname_np(errno));
   close(to_parent[1]);
   if (read(to_parent[0], &told, sizeof told) == (ssize_t)sizeof told)

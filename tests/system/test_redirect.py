@@ -45,7 +45,8 @@ def compare(program, prepare, end):
 
 def test_same_meaning():
     cases = [*itertools.product(PREPARE, ("exec", "facts", "exec_fails", "setenv")),
-             *(("none", end) for end in BORROWED + tuple(BECOME_REAL)), ("crash_handler", "crash")]
+             *(("none", end) for end in BORROWED + tuple(BECOME_REAL)), ("crash_handler", "crash"),
+             *(("watched", end) for end in ("exec", "exec_fails", "killed", "setenv", "exit", "crash"))]
     program = build_program("redirect_same")
     side_by_side({f"{p} {e}": lambda p=p, e=e: compare(program, p, e)
                   for p, e in dict.fromkeys(cases)}, 4)
