@@ -55,6 +55,7 @@ model_free(struct model *model)
   json_decref(model->site_index);
   json_decref(model->gone);
   json_decref(model->strays);
+  redirects_free(&model->redirects);
   free(model->forks);
   free(model->arrived);
   free(model->sites);

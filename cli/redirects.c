@@ -2,6 +2,7 @@
 #include "json_get.h"
 #include "text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -20,41 +21,50 @@ redirects_add(struct redirects *redirects, const json_t *event)
   redirects->unavailable |= is(event, "unavailable");
 }
 
-static void
-put(FILE *out, const char *before, const char *text)
+/* The line, without the child that it is about. The caller frees it. */
+static char *
+line_of(const json_t *event)
 {
-  if (!text)
-    return;
-  fputs(before, out);
-  put_escaped(out, text);
+  const json_t *site = json_object_get(event, "site");
+  const char *module = get_string(site, "module"), *offset = get_string(site, "offset"),
+             *function = get_string(site, "function"), *reason = get_string(event, "reason"),
+             *verdict = get_string(event, "verdict");
+  if (is(event, "unavailable"))
+    return xasprintf("not available, forks are real: %s", reason ? reason : "?");
+  if (function && !strcmp(function, "-"))
+    function = NULL;
+  const char *what = is(event, "borrowed")       ? "is carried out as posix_spawn does"
+                     : is(event, "materialised") ? "a child became a process of its own"
+                     : is(event, "refused")      ? "is not redirected"
+                     : is(event, "learned")      ? "was learned from"
+                                                 : "?";
+  return xasprintf("%s+%s%s%s: %s%s%s%s%s", module ? module : "?", offset ? offset : "?",
+                   function ? " " : "", function ? function : "", what, verdict ? ": " : "",
+                   verdict ? verdict : "", reason ? ": " : "", reason ? reason : "");
 }
 
 void
-redirects_render(FILE *out, const json_t *event)
+redirects_render(FILE *out, struct redirects *redirects, const json_t *event, bool verbose)
 {
-  const json_t *site = json_object_get(event, "site");
-  const char *function = get_string(site, "function");
-  long long child = get_integer(event, "child");
-  fputs("forkhound: redirect", out);
-  if (is(event, "unavailable"))
-    fputs(": not available, forks are real", out);
-  put(out, ": ", get_string(site, "module"));
-  put(out, "+", get_string(site, "offset"));
-  if (function && strcmp(function, "-") != 0)
-    put(out, " ", function);
-  if (child)
-    fprintf(out, ": child %lld", child);
-  if (is(event, "borrowed"))
-    fputs(" was carried out as posix_spawn does", out);
-  else if (is(event, "materialised"))
-    fputs(" became a process of its own", out);
-  else if (is(event, "refused"))
-    fputs(" is not redirected", out);
-  else if (is(event, "learned"))
-    put(out, " was learned from: ", get_string(event, "verdict"));
-  put(out, ": ", get_string(event, "reason"));
-  fputc('\n', out);
-  fflush(out);
+  if (!verbose && !is(event, "unavailable"))
+    return;
+  char *line = line_of(event);
+  if (!redirects->told)
+    redirects->told = json_object();
+  if (!json_object_get(redirects->told, line)) {
+    json_object_set_new(redirects->told, line, json_true());
+    fputs("forkhound: redirect: ", out);
+    put_escaped(out, line);
+    fputc('\n', out);
+    fflush(out);
+  }
+  free(line);
+}
+
+void
+redirects_free(struct redirects *redirects)
+{
+  json_decref(redirects->told);
 }
 
 void

@@ -181,16 +181,13 @@ say(struct session *session, const char *prefix, const char *text)
   fflush(session->style.out);
 }
 
-/* That it is not to be had is told once, however little is wanted. */
 static void
 report_redirect(struct session *session, const json_t *event)
 {
-  struct redirects *redirects = &session->model.redirects;
-  bool told = redirects->unavailable;
-  redirects_add(redirects, event);
-  bool first = redirects->unavailable && !told;
-  if (session->style.out && !session->options->quiet && (first || session->options->verbose))
-    redirects_render(session->style.out, event);
+  redirects_add(&session->model.redirects, event);
+  if (session->style.out && !session->options->quiet)
+    redirects_render(session->style.out, &session->model.redirects, event,
+                     session->options->verbose);
 }
 
 void

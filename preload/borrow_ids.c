@@ -88,13 +88,16 @@ own_initgroups(const char *user, gid_t group)
 void *
 borrow_ids_own(const char *symbol)
 {
-#define OWN(name) {#name, (void *)own_##name}
+#define OWN(name)                                                                                  \
+  {                                                                                                \
+#    name, (void *)own_##name                                                                      \
+  }
   static const struct {
     const char *symbol;
     void *function;
   } functions[] = {
-      OWN(setuid),    OWN(setgid),    OWN(seteuid),   OWN(setegid),   OWN(setreuid),
-      OWN(setregid),  OWN(setresuid), OWN(setresgid), OWN(setgroups), OWN(initgroups),
+      OWN(setuid),   OWN(setgid),    OWN(seteuid),   OWN(setegid),   OWN(setreuid),
+      OWN(setregid), OWN(setresuid), OWN(setresgid), OWN(setgroups), OWN(initgroups),
   };
 
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {

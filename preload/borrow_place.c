@@ -1,6 +1,6 @@
 // Where a signal has interrupted a borrowed child. It may leave the memory that it borrows only
-// where it holds no lock of libc and has changed nothing there by half: libc's fork() would wait for
-// a lock of its own, and the parent would find it locked for ever.
+// where it holds no lock of libc and has changed nothing there by half: libc's fork() would wait
+// for a lock of its own, and the parent would find it locked for ever.
 #include "become_real.h"
 
 #include "borrow.h"
@@ -19,8 +19,8 @@ enum {
 static bool
 is_runtime(const struct module *m)
 {
-  static const char *const names[] = {"libc.so", "ld-linux", "libnss_", "libresolv", "libpthread",
-                                      "libforkhound"};
+  static const char *const names[] = {"libc.so",   "ld-linux",   "libnss_",
+                                      "libresolv", "libpthread", "libforkhound"};
 
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (strncmp(module_name(m), names[i], strlen(names[i])) == 0)

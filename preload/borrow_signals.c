@@ -65,8 +65,8 @@ is_fault(int number, const siginfo_t *info)
                                number == SIGILL || number == SIGTRAP || number == SIGSYS);
 }
 
-// Stays pending in the child until it can be taken in: rt_sigqueueinfo(2) lets a process send itself
-// what it got.
+// Stays pending in the child until it can be taken in: rt_sigqueueinfo(2) lets a process send
+// itself what it got.
 static void
 send_again(int number, siginfo_t *info)
 {
@@ -85,7 +85,8 @@ on_signal(int number, siginfo_t *info, void *context)
     return;
   }
   bool fault = is_fault(number, info);
-  bool own = info->si_code <= 0 && info->si_pid == (pid_t)RAW(SYS_getpid) && number != BORROW_SIGNAL;
+  bool own =
+      info->si_code <= 0 && info->si_pid == (pid_t)RAW(SYS_getpid) && number != BORROW_SIGNAL;
   if (!fault && !own && !become_real_may(b, interrupted, number == BORROW_SIGNAL)) {
     if (number != BORROW_SIGNAL) {
       b->deferred |= bit(number);
@@ -104,8 +105,7 @@ on_signal(int number, siginfo_t *info, void *context)
   errno = saved;
 }
 
-static void
-catch (struct borrow *b, int number)
+static void catch (struct borrow *b, int number)
 {
   struct kernel_action ours = {
       .handler = (void *)on_signal,

@@ -1,7 +1,5 @@
 #include "language_fork.h"
 
-#include "modules.h"
-
 #include <stddef.h>
 #include <string.h>
 
@@ -17,10 +15,23 @@ static const struct {
     {"zif_pcntl_fork", "PHP's pcntl_fork(): the interpreter runs on in the child"},
 };
 
-const char *
-language_fork(const struct module *m, const char *function)
+// The interpreters' own files also have functions that fork and exec.
+static bool
+is_interpreter(const char *module)
 {
-  (void)m;
+  static const char *const names[] = {"python", "libpython", "ruby", "libruby",
+                                      "perl",   "libperl",   "php",  "libphp"};
+
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    if (strncmp(module, names[i], strlen(names[i])) == 0)
+      return true;
+  }
+  return false;
+}
+
+const char *
+language_fork(const char *module, const char *function, bool exact)
+{
   for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
     size_t n = strlen(known[i].function);
     // The compiler's clones have a suffix; CPython's functions come as NAME and NAME_impl.
@@ -28,5 +39,7 @@ language_fork(const struct module *m, const char *function)
         (!function[n] || function[n] == '.' || strncmp(function + n, "_impl", 5) == 0))
       return known[i].why;
   }
+  if (!exact && strcmp(function, "-") == 0 && is_interpreter(module))
+    return "it may be the language's own fork: only a line with its offset allows it";
   return NULL;
 }

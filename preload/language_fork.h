@@ -2,7 +2,8 @@
 // it calls anything that could be noticed, so such a fork is never redirected.
 #pragma once
 
-struct module;
+#include <stdbool.h>
 
-// Why this function's fork is one, or NULL.
-const char *language_fork(const struct module *m, const char *function);
+// Why a fork of this function is or may be one, or NULL. `exact`: it is allowed by its offset, not
+// by a pattern, so in an interpreter without symbols it is one that execs.
+const char *language_fork(const char *module, const char *function, bool exact);

@@ -35,9 +35,9 @@ shadow_stack(void)
 static bool
 filter_allows(void)
 {
-  static const long needed[] = {SYS_clone3,      SYS_futex,       SYS_wait4,  SYS_rt_sigaction,
-                                SYS_sigaltstack, SYS_prctl,       SYS_tgkill, SYS_getppid,
-                                SYS_exit_group,  SYS_rt_sigprocmask, SYS_newfstatat};
+  static const long needed[] = {
+      SYS_clone3, SYS_futex,   SYS_wait4,      SYS_rt_sigaction,   SYS_sigaltstack, SYS_prctl,
+      SYS_tgkill, SYS_getppid, SYS_exit_group, SYS_rt_sigprocmask, SYS_newfstatat};
 
   for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
     if (!guard_allows(needed[i]))
@@ -117,21 +117,22 @@ refusal(struct redirect_site *site, const struct entry_frame *frame, uint64_t *t
   uint64_t bottom, sp = (uint64_t)(uintptr_t)frame;
   uint64_t top = libc_layout_stack_top(&bottom);
 
-  if (site->never)
-    return site->never;
   if (site->became_real)
     return site->real_reason;
   const char *verdict = verdict_refuses(site);
   if (verdict)
     return verdict;
+  if (site->never)
+    return site->never;
   if (sp < bottom || sp >= top)
     return "it runs on a stack that is not its thread's: a coroutine's, or a signal handler's";
   if (top - sp > BORROW_STACK)
     return "more than 256 KiB of the stack are in use";
   if (site->slot == SLOT_UNKNOWN)
     return "the frame that calls fork() cannot be found";
-  *trap = (uint64_t)((int64_t)(site->slot == SLOT_SP ? (uint64_t)(uintptr_t)(frame + 1) : frame->rbp) +
-                     site->slot_offset);
+  *trap =
+      (uint64_t)((int64_t)(site->slot == SLOT_SP ? (uint64_t)(uintptr_t)(frame + 1) : frame->rbp) +
+                 site->slot_offset);
   if (*trap <= sp || *trap >= top)
     return "the frame that calls fork() cannot be found";
   if (redirect_site_rseq_user())

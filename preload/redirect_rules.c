@@ -5,6 +5,7 @@
 #include "output.h"
 #include "process.h"
 #include "raw_syscall.h"
+#include "sites_known.h"
 #include "text_buffer.h"
 
 #include <fcntl.h>
@@ -80,7 +81,7 @@ read_file(void)
 
 enum site_verdict
 redirect_rules_verdict(const char *module, uint64_t offset, const char *function, char *reason,
-                       size_t size)
+                       size_t size, bool *exact)
 {
   static bool read;
   const struct site_rule *best = NULL;
@@ -99,6 +100,8 @@ redirect_rules_verdict(const char *module, uint64_t offset, const char *function
     if (!best || (rule->has_offset && !best->has_offset))
       best = rule;
   }
-  snprintf(reason, size, "%s", best ? best->reason : "");
-  return best ? best->verdict : SITE_NONE;
+  const char *why = best ? best->reason : sites_known(module, function);
+  *exact = best && best->has_offset;
+  snprintf(reason, size, "%s", why ? why : "");
+  return best ? best->verdict : why ? SITE_ALLOW : SITE_NONE;
 }

@@ -5,11 +5,6 @@
 
 #include <stddef.h>
 
-struct text;
-
-// The verdict and its reason. The file is read at the first call; a bad line is named on stderr.
+// The verdict and its reason. *exact: it is of a line with an offset. The file is read at the first call; a bad line is named on stderr.
 enum site_verdict redirect_rules_verdict(const char *module, uint64_t offset, const char *function,
-                                         char *reason, size_t size);
-
-// The built-in list, for redirect=help.
-void redirect_rules_help(struct text *t);
+                                         char *reason, size_t size, bool *exact);

@@ -107,6 +107,7 @@ static void
 fill(struct redirect_site *site, const struct entry_frame *frame, const struct modules *modules)
 {
   const struct module *m = modules_find(modules, frame->return_address - 1);
+  bool exact;
 
   site->return_address = frame->return_address;
   snprintf(site->module, sizeof site->module, "%s", m ? module_name(m) : "-");
@@ -114,14 +115,14 @@ fill(struct redirect_site *site, const struct entry_frame *frame, const struct m
   if (m) {
     site->offset = frame->return_address - m->base;
     symbol_find(m->path, site->offset - 1, site->function, sizeof site->function);
-    site->never = language_fork(m, site->function);
   }
   unwind_begin(modules);
   find_slot(site, frame);
   look_for_rseq(modules);
   symbol_done();
   site->verdict = redirect_rules_verdict(site->module, site->offset, site->function, site->reason,
-                                         sizeof site->reason);
+                                         sizeof site->reason, &exact);
+  site->never = language_fork(site->module, site->function, exact);
 }
 
 struct redirect_site *

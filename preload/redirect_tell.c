@@ -81,7 +81,7 @@ add_site(struct text *t, const struct redirect_site *site)
 
 // Without a driver, and if -v asks for it, a line for a person.
 static void
-say(const struct redirect_site *site, pid_t child, const char *what, const char *reason)
+say(const struct redirect_site *site, const char *what, const char *reason)
 {
   char bytes[1024];
   struct text t = {.bytes = bytes, .size = sizeof bytes};
@@ -90,11 +90,12 @@ say(const struct redirect_site *site, pid_t child, const char *what, const char 
     return;
   text_add_string(&t, "forkhound: redirect: ");
   text_add_escaped(&t, site->module);
-  text_add(&t, "+0x%" PRIx64 " ", site->offset);
-  text_add_escaped(&t, site->function);
-  if (child > 0)
-    text_add(&t, ": child %d", (int)child);
-  text_add(&t, " %s", what);
+  text_add(&t, "+0x%" PRIx64, site->offset);
+  if (strcmp(site->function, "-") != 0) {
+    text_add_string(&t, " ");
+    text_add_escaped(&t, site->function);
+  }
+  text_add(&t, ": %s", what);
   if (reason) {
     text_add_string(&t, ": ");
     text_add_escaped(&t, reason);
@@ -141,8 +142,10 @@ redirect_tell(struct borrow *b)
     memcpy(b->site->first, b->id, sizeof b->id);
   const char *reason = b->reason[0] ? b->reason : NULL;
   tell(b->site, b, action, reason);
-  say(b->site, b->result, reason ? "became a process of its own" : "was carried out as posix_spawn does",
-      reason);
+  if (reason)
+    say(b->site, "a child became a process of its own", reason);
+  else if (b->site->borrowed == 1)
+    say(b->site, "is carried out as posix_spawn does", NULL);
 }
 
 void
@@ -156,7 +159,7 @@ redirect_tell_refusal(struct redirect_site *site, const char *reason)
       return;
   }
   tell(site, NULL, "refused", reason);
-  say(site, 0, "is not redirected", reason);
+  say(site, "is not redirected", reason);
 }
 
 void

@@ -39,19 +39,22 @@ class Bench:
         gcc = ["gcc", *FLAGS]
         subprocess.run([*gcc, "-shared", "-fPIC", "-o", self.empty, SOURCES / "empty.c"], check=True)
         self.command = TOP / "build/cli/forkhound"
-        for name in ("forks", "first_fork", "threads", "children"):
+        for name in ("forks", "first_fork", "threads", "children", "spawns"):
             subprocess.run([*gcc, "-o", folder / name, SOURCES / f"{name}.c"], check=True)
 
-    def environment(self, preload, events=False):
+    def environment(self, preload, events=False, options=""):
         env = {k: v for k, v in os.environ.items() if not k.startswith("FORKHOUND_")}
         env.update(LD_PRELOAD=str(preload))
+        if options:
+            env["FORKHOUND_OPTIONS"] = options
         if events:
             env["FORKHOUND_EVENTS"] = str(self.events)
         return env
 
-    def output(self, command, preload, events=False):
+    def output(self, command, preload, events=False, options=""):
         self.events.unlink(missing_ok=True)
-        return subprocess.run([str(c) for c in command], env=self.environment(preload, events),
+        return subprocess.run([str(c) for c in command],
+                              env=self.environment(preload, events, options),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, timeout=LIMIT, check=True, text=True).stdout
 
@@ -257,6 +260,35 @@ def watching(bench):
           f"| {verdict(more, more, 5)} |\n", flush=True)
 
 
+def redirected(bench):
+    """fork and exec of a large process: real, as posix_spawn does it, and posix_spawn itself."""
+    sites = bench.folder / "sites"
+    sites.write_text("allow spawns start\n")
+    print("fork and exec of `true` in a process with two threads, the library in all; microseconds "
+          "until the call returned / until the\nchild had ended; the ratios are of the latter.\n")
+    print("| pages of 4 KiB | real fork | redirected | posix_spawn | redirected / posix_spawn "
+          "| bar | | redirected / at 10 MB | bar | |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    smallest = None
+    for mib, name in ((10, "10 MB"), (1024, "1 GB"), (4096, "4 GB")):
+        def run(how, count, options=""):
+            command = [bench.folder / "spawns", mib, count, how]
+            return [int(n) / 1e3 for n in bench.output(command, bench.library, options=options).split()]
+
+        few = 5 if mib > 1000 else 50
+        turns = 2 if bench.quick else 5
+        real, ours, spawn = take_turns(
+            turns, lambda: run("fork", few), lambda: run("fork", 100, f"redirect=listed:sites={sites}"),
+            lambda: run("spawn", 100))
+        cells = [[min(column) for column in zip(*results)] for results in (real, ours, spawn)]
+        smallest = smallest or cells[1][1]
+        to_spawn, to_small = cells[1][1] / cells[2][1], cells[1][1] / smallest
+        print(f"| {name} | {' | '.join(f'{call:.0f} / {end:.0f}' for call, end in cells)} "
+              f"| {to_spawn:.2f} | 1.25 | {verdict(to_spawn, to_spawn, 1.25)} "
+              f"| {to_small:.2f} | 2 | {verdict(to_small, to_small, 2)} |", flush=True)
+    print()
+
+
 def first_line(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True,
                           stderr=subprocess.STDOUT).stdout.splitlines()[0]
@@ -278,6 +310,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), len(sys.argv) > 1)
         overhead(bench)
+        redirected(bench)
         watching(bench)
         reports(bench)
     print(f"\nload {os.getloadavg()[0]:.1f} at the end, after {time.monotonic() - begin:.0f} s.")
