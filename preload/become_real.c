@@ -1,6 +1,7 @@
 #include "become_real.h"
 
 #include "borrow.h"
+#include "descriptor.h"
 #include "futex.h"
 #include "instant.h"
 #include "interpose.h"
@@ -137,6 +138,7 @@ become_real(const char *reason, enum real_how how)
   } else {
     own_thread(b);
   }
+  descriptor_unlisted = false;
   signals_restore((mask | 1ul << (BORROW_SIGNAL - 1)) & ~b->deferred);
   errno = saved;
 }

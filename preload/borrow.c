@@ -4,6 +4,7 @@
 #include "borrow_pool.h"
 #include "borrow_wait.h"
 #include "call.h"
+#include "descriptor.h"
 #include "ender.h"
 #include "futex.h"
 #include "instant.h"
@@ -93,6 +94,7 @@ void
 borrow_begin(struct borrow *b)
 {
   borrowed = b;
+  descriptor_unlisted = true;
   b->child = (pid_t)RAW(SYS_getpid);
   // The kernel gives a child that shares memory no alternate stack (kernel/fork.c).
   RAW(SYS_sigaltstack, &b->alternate, 0);
@@ -111,6 +113,7 @@ take_back(struct borrow *b)
   oom_score_restore(b->oom_score);
   environ = b->environment;
   borrowed = NULL;
+  descriptor_unlisted = false;
   memcpy((void *)b->sp, b->saved_stack, b->saved);
 }
 

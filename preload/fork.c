@@ -43,6 +43,7 @@ FH_EXPORT int
 __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
 {
   fh_real_resolve();
+  become_real("called pthread_atfork", REAL_WHOLE);
   if (prepare != instant_prepare && parent != on_parent) {
     fork_start();
     instant_foreign_handlers(prepare ? prepare : parent ? parent : child);

@@ -88,14 +88,15 @@ redirect_thread(void)
 }
 
 // unshare(CLONE_NEWPID) gives the children of the calling thread another PID namespace.
-static bool
-same_pid_namespace(void)
+static const char *
+namespace_obstacle(void)
 {
   struct stat own, of_children;
 
-  return RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &own, 0) == 0 &&
-         RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &of_children, 0) == 0 &&
-         own.st_ino == of_children.st_ino;
+  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &own, 0) != 0 ||
+      RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &of_children, 0) != 0)
+    return "/proc cannot be read";
+  return own.st_ino == of_children.st_ino ? NULL : "children are in another PID namespace";
 }
 
 static const char *
@@ -137,8 +138,9 @@ refusal(struct redirect_site *site, const struct entry_frame *frame, uint64_t *t
     return "the frame that calls fork() cannot be found";
   if (redirect_site_rseq_user())
     return "a library uses restartable sequences";
-  if (!same_pid_namespace())
-    return "children are in another PID namespace";
+  const char *namespace = namespace_obstacle();
+  if (namespace)
+    return namespace;
   if (!filter_allows())
     return "a seccomp filter does not allow it";
   guard_look();
