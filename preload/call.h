@@ -1,6 +1,7 @@
 // One fork of the calling thread, from the entry of the call to the report after it.
 #pragma once
 
+#include "learn.h"
 #include "process.h"
 #include "registers.h"
 #include "site.h"
@@ -15,6 +16,7 @@ struct call {
   struct registers registers;
   struct site *site;
   struct snapshot *snapshot;
+  struct learn *learn;  // NULL: this fork is not learned from
   struct outcome *outcome;
   size_t outcome_size;
   unsigned char *own_stack;  // copy of the caller's, from its stack pointer upward

@@ -5,6 +5,7 @@
 #include "event.h"
 #include "futex.h"
 #include "interpose.h"
+#include "learn.h"
 #include "memory.h"
 #include "output.h"
 #include "process.h"
@@ -169,6 +170,7 @@ before_exec(const char *path)
   fh_real_resolve();
   // A failing try of a path search is no exec.
   if (process_is_child() && (!path || access(path, X_OK) == 0)) {
+    learn_exec();
     if (output_wants_events()) {
       tell_exec(path ? path : "(descriptor)", 0);
       process.exec_told = true;
@@ -312,6 +314,7 @@ posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *acti
   int saved = errno;
 
   fh_real_resolve();
+  learn_refuse("called posix_spawn");
   enum target target = look_and_tell(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
@@ -327,6 +330,7 @@ posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *act
   int saved = errno;
 
   fh_real_resolve();
+  learn_refuse("called posix_spawnp");
   enum target target = search(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
   errno = saved;
   return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
@@ -342,6 +346,7 @@ before_exit(int status)
     errno = saved;
     return;
   }
+  learn_exit();
   if (output_wants_events()) {
     char bytes[2048];
     struct text t = {.bytes = bytes, .size = sizeof bytes};

@@ -6,6 +6,7 @@
 #include "descriptor.h"
 #include "futex.h"
 #include "guard.h"
+#include "learn.h"
 #include "memory.h"
 #include "spinlock.h"
 #include "task.h"
@@ -72,6 +73,7 @@ instant_begin(const char *entry)
   static _Atomic int listings;
 
   call.entry = entry;
+  learn_refuse("forked a child of its own");
   if (guard_filtered() && !guard_allows_report())
     return;
   // Only handlers of others can stop threads between here and the fork instant.
@@ -112,8 +114,8 @@ leave_evidence(void)
 {
   const struct env_options *options = process_options();
 
-  if (options->capture == CAPTURE_OFF || !budget_allows(options->snapshot_budget) ||
-      !spinlock_try(&capturing, 0))
+  if (options->capture == CAPTURE_OFF ||
+      (!budget_allows(options->snapshot_budget) && !call.learn) || !spinlock_try(&capturing, 0))
     return;
   call.snapshot = snapshot_take(most_threads(options), EVIDENCE_STACK, options->capture);
   spinlock_release(&capturing);
@@ -209,6 +211,8 @@ instant_child(void)
   spinlock_renew(&capturing);
   tell_child();
   thread_forget_others();
+  if (call.learn)
+    learn_threads(call.learn, call.snapshot);
   if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
     unsafe_calls_watch();

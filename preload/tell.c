@@ -7,7 +7,6 @@
 #include "output.h"
 #include "python_story.h"
 #include "report.h"
-#include "spinlock.h"
 #include "suppression.h"
 #include "task.h"
 
@@ -25,7 +24,6 @@ enum {
   WAIT_UNWINDER_NS = 1000000000,
 };
 
-static struct spinlock unwinding;
 static _Atomic unsigned hazards_told;  // as text, by this process
 
 bool
@@ -39,8 +37,7 @@ tell_child(void)
 {
   if (hazards_told)
     hazards_told = 0;
-  // libunwind's own locks may be held for ever here: then this process unwinds no more.
-  spinlock_poison(&unwinding);
+  unwind_child();
 }
 
 void
@@ -225,9 +222,9 @@ tell(pid_t child)
   }
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
-  if (spinlock_try(&unwinding, WAIT_UNWINDER_NS)) {
+  if (unwind_enter(WAIT_UNWINDER_NS)) {
     tell_first(&telling);
-    spinlock_release(&unwinding);
+    unwind_leave();
   } else {
     emit(&telling);
   }

@@ -5,6 +5,7 @@
 #include "fork.h"
 #include "guard.h"
 #include "interpose.h"
+#include "learn.h"
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
@@ -62,6 +63,7 @@ before_first_thread(void)
   guard_look();
   (void)unwind_load();
   unsafe_calls_resolve();
+  learn_start();
   fork_late_start();
   void *memory = memory_map(SLOTS * sizeof(struct slot));
 
@@ -168,6 +170,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
     return fh_real.pthread_create(thread, attributes, start, argument);
   pthread_once(&once, before_first_thread);
   unsafe_calls_thread();
+  learn_refuse("called pthread_create");
   struct slot *slot = claim(&i);
   errno = saved;
   if (!slot)

@@ -159,6 +159,25 @@ unsafe_calls_thread(void)
     thread_made = true;
 }
 
+// They change the environment, what is buffered for output, the list of modules, or what getpwent()
+// and its like go on with.
+const char *
+unsafe_calls_borrowed(void)
+{
+  static const char *const names[] = {
+      "setenv",    "unsetenv", "putenv",  "clearenv", "printf",   "vprintf", "fprintf", "vfprintf",
+      "puts",      "fputs",    "putchar", "putc",     "fputc",    "fwrite",  "fflush",  "perror",
+      "setlocale", "openlog",  "syslog",  "vsyslog",  "closelog", "dlopen",  "dlclose"};
+
+  for (unsigned i = 0; i < CALLS; i++) {
+    for (unsigned k = 0; calls[i]->called && k < sizeof names / sizeof names[0]; k++) {
+      if (strcmp(calls[i]->name, names[k]) == 0)
+        return names[k];
+    }
+  }
+  return NULL;
+}
+
 static void
 add_name(struct text *t, const char *key, const char *name, bool *any)
 {

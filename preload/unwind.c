@@ -2,6 +2,7 @@
 
 #include "interpose.h"
 #include "memory.h"
+#include "spinlock.h"
 
 #include <dlfcn.h>
 #include <libunwind.h>
@@ -24,6 +25,7 @@ static struct {
   void (*flush_cache)(unw_addr_space_t, unw_word_t, unw_word_t);
 } library;
 
+static struct spinlock unwinding;
 static const struct modules *modules;
 // Set while the calling thread is in libunwind, whose system calls are not all welcome in a
 // program:
@@ -295,6 +297,24 @@ unwind_load(void)
   set_caching(library.copies, UNW_CACHE_GLOBAL);
   library.loaded = true;
   return true;
+}
+
+bool
+unwind_enter(uint64_t wait_ns)
+{
+  return spinlock_try(&unwinding, wait_ns);
+}
+
+void
+unwind_leave(void)
+{
+  spinlock_release(&unwinding);
+}
+
+void
+unwind_child(void)
+{
+  spinlock_poison(&unwinding);
 }
 
 void
