@@ -1,6 +1,7 @@
 #include "run.h"
 #include "check.h"
 #include "json_get.h"
+#include "learned.h"
 #include "linger.h"
 #include "rundir.h"
 #include "session.h"
@@ -107,25 +108,56 @@ find_library(void)
       directory);
 }
 
+/* Programs change their folder. */
+static char *
+absolute_path(const char *path)
+{
+  char folder[PATH_MAX];
+  if (*path == '/' || !getcwd(folder, sizeof folder))
+    return xstrdup(path);
+  return xasprintf("%s/%s", folder, path);
+}
+
+/* FORKHOUND_OPTIONS with what the command line says for the library, or NULL: as it is. */
+static char *
+library_options(const struct options *options)
+{
+  const char *old = getenv("FORKHOUND_OPTIONS");
+  if (!options->redirect_given && !options->sites_given)
+    return NULL;
+  char *sites = absolute_path(options->sites);
+  if (strchr(sites, ':'))
+    die("run: --sites: expected a path without ':', got '%s'", sites);
+  char *text = xasprintf("FORKHOUND_OPTIONS=%s%sredirect=%s%s%s", old ? old : "",
+                         old && *old ? ":" : "", redirect_word(options->redirect),
+                         *options->sites ? ":sites=" : "", *options->sites ? sites : "");
+  free(sites);
+  return text;
+}
+
 /* The environment of the command; `library` is NULL to leave LD_PRELOAD as it is. */
 static char **
-command_environment(const char *library)
+command_environment(const struct options *options, const char *library)
 {
   extern char **environ;
   size_t count = 0, used = 0;
   while (environ[count])
     count++;
-  char **result = xrealloc(NULL, (count + 3) * sizeof *result);
+  char **result = xrealloc(NULL, (count + 4) * sizeof *result);
+  char *for_library = library_options(options);
   const char *old = getenv("LD_PRELOAD");
   for (size_t i = 0; i < count; i++) {
     bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
-                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
+                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11)) ||
+                    (for_library && !strncmp(environ[i], "FORKHOUND_OPTIONS=", 18));
     if (!replaced)
       result[used++] = xstrdup(environ[i]);
   }
   if (library)
     result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
                                  : xasprintf("LD_PRELOAD=%s", library);
+  if (for_library)
+    result[used++] = for_library;
   result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
   result[used] = NULL;
   return result;
@@ -489,6 +521,8 @@ finish(struct driver *driver)
                                             (json_int_t)getpid(), "status", status));
   if (driver->session.bad_line)
     message("event %zu is not a whole event", driver->session.bad_line);
+  if (*driver->options->sites)
+    learned_write_file(&driver->session.learned, driver->options->sites);
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
@@ -502,6 +536,8 @@ run(const struct options *options)
   struct driver driver = {.options = options, .changes = -1};
   char *library = find_library();
   struct check check = check_command(options->command[0], library);
+  if (*options->sites)
+    learned_check_file(options->sites);
   session_open(&driver.session, options, stderr);
   watch_init(&driver.children, (long long)(options->stuck_after * 1e9));
   driver.forks.stuck_after_ns = driver.children.stuck_after_ns;
@@ -518,7 +554,7 @@ run(const struct options *options)
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = command_environment(preload);
+  char **environment = command_environment(options, preload);
   if (check.why)
     note_blind_spot(&driver, &check);
   if (options->time_limit > 0)

@@ -192,6 +192,8 @@ session_event(struct session *session, json_t *event)
   }
   if (!strcmp(get_string(event, "event"), "note"))
     say(session, "note: ", get_string(event, "text"));
+  if (!strcmp(get_string(event, "event"), "redirect"))
+    learned_add(&session->learned, event);
   struct fork_record *decided = model_add(&session->model, event);
   if (decided)
     report(session, decided);
@@ -252,6 +254,8 @@ session_close(struct session *session, bool always, int exit_status)
       (always || session->options->verbose || model_tally(&session->model).forks ||
        session->model.blind_count || json_array_size(session->model.strays)))
     render_summary(&session->style, &session->model);
+  if (session->style.out)
+    learned_print(&session->learned, session->style.out, session->options->verbose);
   if (session->style.out && session->options->print_suppressions)
     suppressions_print(&session->suppressions, session->style.out);
   if (session->options->gen_suppressions)
@@ -263,6 +267,7 @@ session_close(struct session *session, bool always, int exit_status)
   if (session->log >= 0)
     close(session->log);
   suppressions_free(&session->suppressions);
+  learned_free(&session->learned);
   json_decref(session->hazards);
   model_free(&session->model);
 }

@@ -8,7 +8,7 @@ struct text;
 // In the order of the words in the table of keys.
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_EXACT, CAPTURE_PROC, CAPTURE_OFF };
-enum redirect_mode { REDIRECT_OFF, REDIRECT_LEARN, REDIRECT_LISTED, REDIRECT_AUTO };
+enum redirect_mode { REDIRECT_OFF, REDIRECT_LEARN, REDIRECT_LISTED, REDIRECT_AUTO, REDIRECT_HELP };
 
 struct env_options {
   int verbosity;

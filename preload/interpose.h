@@ -30,6 +30,9 @@
     (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
      char *const[], char *const[]))                                                                \
   X(void, _exit, (int))                                                                            \
+  X(int, close, (int))                                                                             \
+  X(int, close_range, (unsigned int, unsigned int, int))                                           \
+  X(void, closefrom, (int))                                                                        \
   X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
   X(int, mincore, (void *, size_t, unsigned char *))                                               \
   X(int, pipe2, (int[2], int))                                                                     \

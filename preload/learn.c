@@ -11,6 +11,7 @@
 #include "output.h"
 #include "process.h"
 #include "return_trap.h"
+#include "sites_file.h"
 #include "symbol.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
@@ -325,6 +326,28 @@ name_written(struct lesson *lesson)
            sizeof lesson->reason - (size_t)(at + 1 - lesson->reason), "`%s` (%s)", name, place);
 }
 
+// A site's verdict is written once it is certain.
+static void
+list(const struct learn *learn, enum lesson_verdict verdict)
+{
+  const struct fork_site *site = learn->site;
+  struct site_rule rule = {
+      .verdict = verdict == LESSON_DENIED ? SITE_DENY : SITE_UNKNOWN,
+      .offset = learn->frame.offset,
+      .has_offset = true,
+      .learned = true,
+      .forks = verdict == LESSON_SAFE ? atomic_load(&site->safe) : 0,
+  };
+
+  if (verdict == LESSON_SAFE && rule.forks != SITES_FORKS)
+    return;
+  memcpy(rule.module, learn->frame.module, sizeof rule.module);
+  memcpy(rule.function, site->function, sizeof rule.function);
+  memcpy(rule.reason, learn->lesson->reason, sizeof rule.reason);
+  sites_conclude(&rule);
+  sites_file_add(&rule);
+}
+
 static void
 conclude(struct learn *learn, pid_t child)
 {
@@ -347,6 +370,7 @@ conclude(struct learn *learn, pid_t child)
   else
     fork_site_refuse(learn->site, verdict == LESSON_DENIED, lesson->reason);
   tell(learn, child, verdict, verdict == LESSON_SAFE ? "" : lesson->reason);
+  list(learn, verdict);
 }
 
 void

@@ -16,6 +16,7 @@ long write_watch_start(const struct mappings *mappings);
 bool write_watch_each(bool (*visit)(uint64_t start, uint64_t end, void *argument), void *argument);
 
 void write_watch_stop(void);
+bool write_watch_on(void);
 
 // Whether the descriptor is one of the two: for the program it is not open.
 bool write_watch_keeps(int fd);

@@ -145,6 +145,12 @@ write_watch_stop(void)
 }
 
 bool
+write_watch_on(void)
+{
+  return faults >= 0;
+}
+
+bool
 write_watch_keeps(int fd)
 {
   return fd >= 0 && (fd == faults || fd == pages);
@@ -156,6 +162,8 @@ write_watch_around(unsigned int first, unsigned int last,
 {
   unsigned int kept[2] = {(unsigned int)faults, (unsigned int)pages};
 
+  if (faults < 0)
+    return visit(first, last, flags);
   if (kept[0] > kept[1]) {
     kept[0] = (unsigned int)pages;
     kept[1] = (unsigned int)faults;
