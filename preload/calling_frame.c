@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { WAIT_UNWINDER_NS = 1000000000, FRAMES = 8, OWN_STACK = 2048 };
+enum { WAIT_UNWINDER_NS = 1000000000, FRAMES = 8, OWN_STACK = 16384 };
 
 static size_t block_size;
 
@@ -62,45 +62,27 @@ name_module(struct calling_frame *frame, const struct dl_find_object *found, uin
   frame->offset = address - found->dlfo_link_map->l_addr;
 }
 
-static void
-add_module(struct modules *modules, const struct dl_find_object *found)
-{
-  modules->at[modules->count++] = (struct module){
-      .base = found->dlfo_link_map->l_addr,
-      .low = (uint64_t)(uintptr_t)found->dlfo_map_start,
-      .high = (uint64_t)(uintptr_t)found->dlfo_map_end,
-      .eh_frame_hdr = (uint64_t)(uintptr_t)found->dlfo_eh_frame,
-      .path = "",
-  };
-}
-
-// Two modules are all that the way from here to the caller of the calling function leads through.
+// From here outward to the caller of the calling function.
 static uint64_t
-find_slot(const struct registers *registers, const struct dl_find_object *found,
-          uint64_t return_address)
+find_slot(const struct registers *registers, uint64_t return_address)
 {
-  struct modules *modules = memory_map(sizeof *modules);
-  struct dl_find_object own;
+  struct modules *modules = modules_read();
+  unsigned char bytes[OWN_STACK];
+  struct stack_copy copy = {registers, bytes, registers->at[REG_SP], 0};
   struct frame frames[FRAMES];
-  unsigned char bytes[OWN_STACK + 8192];
   uint64_t slot = 0;
 
   if (!modules)
     return 0;
-  struct stack_copy copy = {registers, bytes, registers->at[REG_SP], 0};
   copy.length = memory_copy_own_stack(bytes, sizeof bytes, copy.address);
-  if (_dl_find_object((void *)(uintptr_t)find_slot, &own) == 0) {
-    add_module(modules, &own);
-    add_module(modules, found);
-    unwind_begin(modules);
-    int n = unwind_stack(&copy, frames, FRAMES);
-    for (int i = 0; i + 1 < n && !slot; i++) {
-      if (frames[i].pc == return_address)
-        slot = frames[i + 1].slot;
-    }
-    unwind_begin(NULL);
+  unwind_begin(modules);
+  int n = unwind_stack(&copy, frames, FRAMES);
+  for (int i = 0; i + 1 < n && !slot; i++) {
+    if (frames[i].pc == return_address)
+      slot = frames[i + 1].slot;
   }
-  munmap(modules, sizeof *modules);
+  unwind_begin(NULL);
+  modules_free(modules);
   return slot;
 }
 
@@ -128,7 +110,7 @@ calling_frame_find(struct calling_frame *frame, const void *return_address, uint
   registers_here(&registers);
   if (!unwind_enter(WAIT_UNWINDER_NS))
     return "the frame that calls fork cannot be unwound";
-  frame->return_slot = find_slot(&registers, &found, address);
+  frame->return_slot = find_slot(&registers, address);
   unwind_leave();
   return frame->return_slot > sp && frame->return_slot < frame->stack_end
              ? NULL

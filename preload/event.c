@@ -268,6 +268,10 @@ event_redirect(struct text *t, const char *action, const struct redirect_story *
     text_add_string(t, ",\"reason\":");
     text_add_json(t, story->reason);
   }
+  if (story->calls[0]) {
+    text_add_string(t, ",\"calls\":");
+    text_add_json(t, story->calls);
+  }
   if (story->child)
     text_add(t, ",\"child\":%d", (int)story->child);
   text_add(t, ",\"after_us\":%" PRIu64 "}\n", story->after_ns / 1000);

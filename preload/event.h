@@ -16,6 +16,7 @@ struct redirect_story {
   const char *module;  // path of the file that calls fork
   uint64_t offset;     // of the return address in it
   const char *function, *verdict, *reason;
+  const char *calls;  // of the child before exec, with commas between them
   pid_t child;
   uint64_t after_ns;
 };

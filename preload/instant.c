@@ -212,7 +212,7 @@ instant_child(void)
   tell_child();
   thread_forget_others();
   if (call.learn)
-    learn_threads(call.learn, call.snapshot);
+    learn_threads(call.learn, call.snapshot, call.own_stack, call.own_stack ? CALL_STACK : 0);
   if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
     unsafe_calls_watch();

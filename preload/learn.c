@@ -13,6 +13,7 @@
 #include "return_trap.h"
 #include "sites_file.h"
 #include "symbol.h"
+#include "thread.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
 #include "write_watch.h"
@@ -86,6 +87,7 @@ tell(const struct learn *learn, pid_t child, enum lesson_verdict verdict, const 
                  : verdict == LESSON_DENIED ? "deny"
                                             : "unknown",
       .reason = reason,
+      .calls = learn->lesson ? learn->lesson->calls : "",
       .child = child,
       .after_ns = now_ns(CLOCK_MONOTONIC) - learn->began,
   };
@@ -95,6 +97,16 @@ tell(const struct learn *learn, pid_t child, enum lesson_verdict verdict, const 
   event_redirect(&t, "learned", &story);
   if (!t.truncated)
     output_event(&t);
+}
+
+static void
+name_site(const struct learn *learn)
+{
+  if (atomic_load(&learn->site->named) || !unwind_enter(WAIT_UNWINDER_NS))
+    return;
+  fork_site_name(learn->site, &learn->frame);
+  symbol_done();
+  unwind_leave();
 }
 
 static struct learn *
@@ -120,6 +132,7 @@ prepare(const void *return_address, uint64_t sp)
     why = "a seccomp filter is in force";
   if (why) {
     fork_site_refuse(learn->site, false, why);
+    name_site(learn);
     tell(learn, 0, LESSON_UNKNOWN, why);
     forget(learn);
     return NULL;
@@ -140,9 +153,15 @@ learn_before(const void *return_address, uint64_t sp)
 }
 
 void
-learn_threads(struct learn *learn, const struct snapshot *threads)
+learn_threads(struct learn *learn, const struct snapshot *threads, const void *stack, size_t size)
 {
-  learn->notes.threads = threads;
+  struct notes *notes = &learn->notes;
+
+  notes->threads = threads;
+  notes->own[0] = (struct own_memory){learn, sizeof *learn};
+  notes->own[1] = (struct own_memory){threads, threads ? threads->mapped : 0};
+  notes->own[2] = (struct own_memory){stack, size};
+  notes->own[3].start = thread_memory(&notes->own[3].size);
 }
 
 // The child's verdict, for the parent that may wait for it.
@@ -194,7 +213,6 @@ learn_child(struct learn *learn)
   struct notes *notes = &learn->notes;
   long error = 0;
 
-  notes->size = sizeof *learn;
   notes->frame = &learn->frame;
   notes->lesson = learn->lesson;
   watched = learn;
@@ -221,7 +239,10 @@ judge(void)
 {
   const char *call = unsafe_calls_borrowed();
   struct lesson *lesson = watched->lesson;
+  struct text calls = {.bytes = lesson->calls, .size = sizeof lesson->calls};
 
+  lesson->calls[0] = 0;
+  unsafe_calls_list(&calls);
   if (!call)
     return lesson_judge(&watched->notes);
   snprintf(lesson->reason, sizeof lesson->reason, "called %s", call);
@@ -318,8 +339,7 @@ name_written(struct lesson *lesson)
   char name[64], place[sizeof lesson->reason];
   const char *at = strrchr(lesson->reason, ' ');
 
-  if (!lesson->path[0] || !at ||
-      !symbol_find_data(lesson->path, lesson->written, name, sizeof name))
+  if (!at || !symbol_find_data(lesson->path, lesson->written, name, sizeof name))
     return;
   snprintf(place, sizeof place, "%s", at + 1);
   snprintf(lesson->reason + (at + 1 - lesson->reason),
@@ -359,8 +379,8 @@ conclude(struct learn *learn, pid_t child)
     snprintf(lesson->reason, sizeof lesson->reason,
              "another thread wrote the frame that calls fork");
   }
-  if (unwind_enter(WAIT_UNWINDER_NS)) {
-    fork_site_name(learn->site, &learn->frame);
+  name_site(learn);
+  if (lesson->path[0] && unwind_enter(WAIT_UNWINDER_NS)) {
     name_written(lesson);
     symbol_done();
     unwind_leave();

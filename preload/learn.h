@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -16,8 +17,10 @@ void learn_start(void);
 // this one. errno is unchanged.
 struct learn *learn_before(const void *return_address, uint64_t sp);
 
-// In the child, before threads' evidence is forgotten: it stays mapped.
-void learn_threads(struct learn *learn, const struct snapshot *threads);
+// In the child, before what was captured at the fork is forgotten: it stays mapped. `stack`: the
+// copy of the caller's.
+void learn_threads(struct learn *learn, const struct snapshot *threads, const void *stack,
+                   size_t size);
 
 // Last in the child, before fork() returns there.
 void learn_child(struct learn *learn);

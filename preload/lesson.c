@@ -2,6 +2,7 @@
 
 #include "call.h"
 #include "elf_data.h"
+#include "pointers.h"
 #include "return_trap.h"
 #include "write_watch.h"
 
@@ -15,7 +16,6 @@ enum {
   PAGE = 4096,
   LARGEST_DATA = 1 << 20,  // of one mapping that is copied
   THREAD_STRUCT = 2304,    // bytes of glibc's struct pthread, or somewhat more
-  RED_ZONE = 128,
 };
 
 struct judge {
@@ -163,6 +163,16 @@ within(uint64_t address, const void *start, size_t length)
   return address - (uint64_t)(uintptr_t)start < length;
 }
 
+bool
+lesson_is_own(const struct notes *notes, uint64_t address)
+{
+  for (int i = 0; i < LESSON_OWN; i++) {
+    if (within(address, notes->own[i].start, notes->own[i].size))
+      return true;
+  }
+  return false;
+}
+
 // What libc and the kernel write there, and ourselves.
 static bool
 allowed_in_thread(uint64_t address)
@@ -223,7 +233,7 @@ check_page(struct judge *j, uint64_t page)
   struct notes *notes = j->notes;
   bool covered = page < page_of(notes->frame->sp) + PAGE && page >= j->stack_low;
 
-  if (elf_data_is_own(page) || within(page, notes, notes->size))
+  if (elf_data_is_own(page) || lesson_is_own(notes, page))
     return true;
   for (int i = 0; i < notes->range_count; i++) {
     const struct range *r = &notes->ranges[i];
@@ -246,55 +256,6 @@ check_pages(uint64_t start, uint64_t end, void *argument)
       return false;
   }
   return true;
-}
-
-static bool
-points_into(uint64_t word, const struct notes *notes)
-{
-  uint64_t length = notes->frame->return_slot + sizeof(uint64_t) - notes->frame->sp;
-
-  return word - notes->frame->sp < (length > notes->lesson->reach ? length : notes->lesson->reach);
-}
-
-static bool
-any_points_into(const void *start, const void *end, const struct notes *notes)
-{
-  for (const uint64_t *w = start; w + 1 <= (const uint64_t *)end; w++) {
-    if (points_into(*w, notes))
-      return true;
-  }
-  return false;
-}
-
-// Another thread that knows an address in what a borrowed child's end would undo may write there.
-static void
-check_pointers(struct judge *j)
-{
-  const struct notes *notes = j->notes;
-  const struct snapshot *threads = notes->threads;
-
-  for (int i = 0; i < threads->count; i++) {
-    const struct registers *r = &threads->threads[i].registers;
-    const struct mapping *m = mappings_find(notes->before, r->at[REG_SP]);
-    bool found = false;
-    for (int k = 0; k < REGISTERS; k++)
-      found |= points_into(r->at[k], notes);
-    if (m && m->readable)
-      found |= any_points_into((const void *)((r->at[REG_SP] - RED_ZONE) & ~7ul),
-                               (const void *)m->end, notes);
-    if (found) {
-      deny(j, "another thread has a pointer into the frame that calls fork");
-      return;
-    }
-  }
-  for (int i = 0; i < notes->range_count; i++) {
-    const struct range *r = &notes->ranges[i];
-    if (r->kind == RANGE_DATA && !elf_data_is_libc(r->path) && !elf_data_is_loader(r->path) &&
-        any_points_into(r->copy, r->copy + (r->end - r->start), notes)) {
-      deny(j, "a global variable points into the frame that calls fork");
-      return;
-    }
-  }
 }
 
 static void
@@ -336,19 +297,20 @@ check_mappings(struct judge *j, const struct mapping *stack)
 enum lesson_verdict
 lesson_judge(struct notes *notes)
 {
-  struct judge j = {notes, LESSON_SAFE, 0};
+  struct judge j = {.notes = notes, .verdict = LESSON_SAFE};
   const struct mapping *stack = mappings_find(notes->before, notes->frame->sp);
 
   j.stack_low = stack ? stack->start : page_of(notes->frame->sp);
   notes->lesson->reach = 0;
   if (!return_trap_waits())
     deny(&j, "left the function that called fork");
-  check_mappings(&j, stack);
   if (!write_watch_each(check_pages, &j))
     unknown(&j, "its child closed descriptors of the write tracking");
+  check_mappings(&j, stack);
   if (j.verdict == LESSON_SAFE && !threads_known(notes->threads))
     unknown(&j, "not every other thread could be stopped");
-  if (j.verdict == LESSON_SAFE)
-    check_pointers(&j);
+  const char *holder = j.verdict == LESSON_SAFE ? pointer_holder(notes) : NULL;
+  if (holder)
+    deny(&j, holder);
   return j.verdict;
 }

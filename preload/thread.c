@@ -200,6 +200,13 @@ thread_origin(pid_t tid)
   return slot ? &slot->origin : NULL;
 }
 
+const void *
+thread_memory(size_t *size)
+{
+  *size = SLOTS * sizeof(struct slot);
+  return atomic_load_explicit(&slots, memory_order_acquire);
+}
+
 int
 thread_live(void)
 {

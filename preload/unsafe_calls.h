@@ -80,5 +80,8 @@ void unsafe_calls_thread(void);
 // what its parent goes on with.
 const char *unsafe_calls_borrowed(void);
 
+// The names of those called, with commas between them.
+void unsafe_calls_list(struct text *t);
+
 // The names of those called, as a JSON array; nothing if there were none.
 void unsafe_calls_add(struct text *t, const char *key);

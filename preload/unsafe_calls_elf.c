@@ -190,6 +190,19 @@ add_name(struct text *t, const char *key, const char *name, bool *any)
 }
 
 void
+unsafe_calls_list(struct text *t)
+{
+  const char *last = "";
+
+  for (unsigned i = 0; i < CALLS; i++) {
+    if (!calls[i]->called || strcmp(calls[i]->name, last) == 0)
+      continue;
+    text_add(t, "%s%s", *last ? ", " : "", calls[i]->name);
+    last = calls[i]->name;
+  }
+}
+
+void
 unsafe_calls_add(struct text *t, const char *key)
 {
   bool any = false;

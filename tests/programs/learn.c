@@ -11,6 +11,7 @@
 //   flag       another thread is told the address of a variable in the frame that calls fork, and
 //              writes it while the child runs
 //   pointer    another thread has that address, and does nothing
+//   queue      that address is in a block of malloc's
 //   slow       it sleeps for 300 ms before its exec
 // Only exec, grows, lazy, busy, environ, errno and fails can borrow their parent's memory.
 #include <pthread.h>
@@ -92,6 +93,8 @@ fork_here(const char *what)
 {
   _Atomic int flag = 0;
 
+  if (!strcmp(what, "queue"))
+    *(_Atomic int **)(void *)block = &flag;
   if (!strcmp(what, "flag") || !strcmp(what, "pointer")) {
     told = &flag;
     while (!seen)
