@@ -62,14 +62,14 @@ static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [A
                                "                        or only report\n"
                                "  --stuck-after SECONDS examine a child that has been in one wait "
                                "for so long (default 1)\n"
+                               "  --redirect=MODE       off (the default), learn, listed or auto: "
+                               "which forks of processes with several\n"
+                               "                        threads borrow the parent's memory until "
+                               "exec; help prints the built-in list\n"
+                               "  --sites FILE          what is known of the places that fork; "
+                               "learn and auto write it\n"
                                "  --suppressions FILE   leave out findings that fit a line of FILE "
                                "(see docs/suppressions.md)\n"
-                               "  --redirect MODE       carry out fork and exec as posix_spawn "
-                               "does: off (the default), learn which places\n"
-                               "                        may be, do it for those listed, auto; "
-                               "help explains (see docs/redirect.md)\n"
-                               "  --sites FILE          the file of these places, read by listed "
-                               "and auto, written by learn\n"
                                "  --time-limit SECONDS  end the command and all its descendants "
                                "after SECONDS; 0 (the default): never\n"
                                "  --color WHEN          auto (the default), always or never\n"
@@ -184,6 +184,8 @@ enum {
 };
 
 static const struct option run_options[] = {
+    {"redirect", required_argument, NULL, OPT_REDIRECT},
+    {"sites", required_argument, NULL, OPT_SITES},
     {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
     {"log", required_argument, NULL, OPT_LOG},
     {"report", required_argument, NULL, OPT_REPORT},
@@ -193,8 +195,6 @@ static const struct option run_options[] = {
     {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
     {"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
     {"color", required_argument, NULL, OPT_COLOR},
-    {"redirect", required_argument, NULL, OPT_REDIRECT},
-    {"sites", required_argument, NULL, OPT_SITES},
     {"quiet", no_argument, NULL, 'q'},
     {"verbose", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
@@ -267,21 +267,6 @@ parse_color(const char *sub, const char *value, struct options *options)
     die("%s: --color: expected auto, always or never, got '%s'", sub, value);
 }
 
-static void
-parse_redirect(const char *sub, const char *value, struct options *options)
-{
-  static const char *const modes[] = {"off", "learn", "listed", "auto"};
-  if (!strcmp(value, "help")) {
-    print_redirect_help();
-    exit(fflush(stdout) ? 125 : 0);
-  }
-  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-    if (!strcmp(value, modes[i]))
-      options->redirect = modes[i];
-  if (!options->redirect)
-    die("%s: --redirect: expected off, learn, listed, auto or help, got '%s'", sub, value);
-}
-
 static bool
 digits_only(const char *text, const char *also)
 {
@@ -320,19 +305,37 @@ parse_on_deadlock(const char *sub, const char *value, struct options *options)
     die("%s: --on-deadlock: expected kill, report or stop, got '%s'", sub, value);
 }
 
-/* FORKHOUND_OPTIONS takes it, where a colon ends a value. */
+static const char *const redirect_words[] = {"off", "learn", "listed", "auto", "help"};
+
+const char *
+redirect_word(enum redirect_mode mode)
+{
+  return redirect_words[mode];
+}
+
+static void
+parse_redirect(const char *sub, const char *value, struct options *options)
+{
+  size_t count = sizeof redirect_words / sizeof *redirect_words, i = 0;
+  while (i < count && strcmp(value, redirect_words[i]))
+    i++;
+  if (i == count)
+    die("%s: --redirect: expected off, learn, listed, auto or help, got '%s'", sub, value);
+  if (i == REDIRECT_HELP) {
+    print_redirect_help();
+    exit(fflush(stdout) ? 125 : 0);
+  }
+  options->redirect = (enum redirect_mode)i;
+  options->redirect_given = true;
+}
+
 static void
 parse_sites(const char *sub, const char *value, struct options *options)
 {
-  char *folder = *value == '/' ? NULL : getcwd(NULL, 0);
-  char *path = folder ? xasprintf("%s/%s", folder, value) : xstrdup(value);
-  free(folder);
-  if (!*value || strchr(path, ':'))
-    die("%s: --sites: expected a file name without colon, got '%s'", sub, path);
-  if (strlen(path) >= sizeof ((struct env_options *)NULL)->sites)
-    die("%s: --sites: the name is longer than %zu bytes", sub,
-        sizeof ((struct env_options *)NULL)->sites - 1);
-  options->sites = path;
+  if (!*value)
+    die("%s: --sites: expected a file name, got ''", sub);
+  options->sites = value;
+  options->sites_given = true;
 }
 
 static void
@@ -357,6 +360,8 @@ take_environment(struct options *options)
   options->verbose = env.verbosity > 0;
   options->print_suppressions = env.print_suppressions;
   options->color = env.color;
+  options->redirect = env.redirect;
+  options->sites = env.sites;
   options->strip_path_prefix = env.strip_path_prefix;
   if (env.exitcode)
     options->error_exitcode = env.exitcode;
@@ -391,10 +396,10 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
     case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
     case OPT_COLOR: parse_color(sub, optarg, options); break;
-    case OPT_JSON: options->json = true; break;
-    case OPT_GEN_SUPPRESSIONS: options->gen_suppressions = true; break;
     case OPT_REDIRECT: parse_redirect(sub, optarg, options); break;
     case OPT_SITES: parse_sites(sub, optarg, options); break;
+    case OPT_JSON: options->json = true; break;
+    case OPT_GEN_SUPPRESSIONS: options->gen_suppressions = true; break;
     case OPT_SUPPRESSIONS: add_suppressions(options, optarg); break;
     case 'q':
       options->quiet = true;

@@ -1,6 +1,7 @@
 #include "run.h"
 #include "check.h"
 #include "json_get.h"
+#include "learned.h"
 #include "linger.h"
 #include "rundir.h"
 #include "session.h"
@@ -107,14 +108,31 @@ find_library(void)
       directory);
 }
 
-/* FORKHOUND_OPTIONS of the command: those of ours, and what the command line adds. */
+/* Programs change their folder. */
+static char *
+absolute_path(const char *path)
+{
+  char folder[PATH_MAX];
+  if (*path == '/' || !getcwd(folder, sizeof folder))
+    return xstrdup(path);
+  return xasprintf("%s/%s", folder, path);
+}
+
+/* FORKHOUND_OPTIONS with what the command line says for the library, or NULL: as it is. */
 static char *
 library_options(const struct options *options)
 {
-  const char *own = getenv("FORKHOUND_OPTIONS");
-  return xasprintf("FORKHOUND_OPTIONS=%s%s%s%s%s%s", own ? own : "", own && *own ? ":" : "",
-                   options->redirect ? "redirect=" : "", options->redirect ? options->redirect : "",
-                   options->sites ? ":sites=" : "", options->sites ? options->sites : "");
+  const char *old = getenv("FORKHOUND_OPTIONS");
+  if (!options->redirect_given && !options->sites_given)
+    return NULL;
+  char *sites = absolute_path(options->sites);
+  if (strchr(sites, ':'))
+    die("run: --sites: expected a path without ':', got '%s'", sites);
+  char *text = xasprintf("FORKHOUND_OPTIONS=%s%sredirect=%s%s%s", old ? old : "",
+                         old && *old ? ":" : "", redirect_word(options->redirect),
+                         *options->sites ? ":sites=" : "", *options->sites ? sites : "");
+  free(sites);
+  return text;
 }
 
 /* The environment of the command; `library` is NULL to leave LD_PRELOAD as it is. */
@@ -126,21 +144,21 @@ command_environment(const struct options *options, const char *library)
   while (environ[count])
     count++;
   char **result = xrealloc(NULL, (count + 4) * sizeof *result);
-  bool more = options->redirect || options->sites;
+  char *for_library = library_options(options);
   const char *old = getenv("LD_PRELOAD");
   for (size_t i = 0; i < count; i++) {
     bool replaced = !strncmp(environ[i], "FORKHOUND_EVENTS=", 17) ||
-                    (more && !strncmp(environ[i], "FORKHOUND_OPTIONS=", 18)) ||
-                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11));
+                    (library && !strncmp(environ[i], "LD_PRELOAD=", 11)) ||
+                    (for_library && !strncmp(environ[i], "FORKHOUND_OPTIONS=", 18));
     if (!replaced)
       result[used++] = xstrdup(environ[i]);
   }
   if (library)
     result[used++] = old && *old ? xasprintf("LD_PRELOAD=%s:%s", library, old)
                                  : xasprintf("LD_PRELOAD=%s", library);
+  if (for_library)
+    result[used++] = for_library;
   result[used++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
-  if (more)
-    result[used++] = library_options(options);
   result[used] = NULL;
   return result;
 }
@@ -503,6 +521,8 @@ finish(struct driver *driver)
                                             (json_int_t)getpid(), "status", status));
   if (driver->session.bad_line)
     message("event %zu is not a whole event", driver->session.bad_line);
+  if (*driver->options->sites)
+    learned_write_file(&driver->session.learned, driver->options->sites);
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
@@ -516,6 +536,8 @@ run(const struct options *options)
   struct driver driver = {.options = options, .changes = -1};
   char *library = find_library();
   struct check check = check_command(options->command[0], library);
+  if (*options->sites)
+    learned_check_file(options->sites);
   session_open(&driver.session, options, stderr);
   watch_init(&driver.children, (long long)(options->stuck_after * 1e9));
   driver.forks.stuck_after_ns = driver.children.stuck_after_ns;

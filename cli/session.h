@@ -3,6 +3,7 @@
 #ifndef FORKHOUND_SESSION_H
 #define FORKHOUND_SESSION_H
 
+#include "learned.h"
 #include "model.h"
 #include "options.h"
 #include "render.h"
@@ -16,6 +17,7 @@ struct session {
   struct style style; /* .out is NULL: no text report */
   FILE *json;         /* NULL: none */
   struct suppressions suppressions;
+  struct learned learned;
   json_t *hazards; /* reported: the place that forks, to the child; NULL: none */
   size_t bad_line; /* number of the first line that was no whole event; 0: none */
 };

@@ -8,7 +8,6 @@ struct text;
 // In the order of the words in the table of keys.
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_EXACT, CAPTURE_PROC, CAPTURE_OFF };
-
 enum redirect_mode { REDIRECT_OFF, REDIRECT_LEARN, REDIRECT_LISTED, REDIRECT_AUTO, REDIRECT_HELP };
 
 struct env_options {
@@ -18,10 +17,10 @@ struct env_options {
   int stack_kb;         // copied of one stack, KiB, 4 to 1024
   int snapshot_budget;  // percent of wall time for the captures of later forks, 0 to 100
   enum capture_mode capture;
-  enum redirect_mode redirect;
   int exitcode;  // 0 to 255; 0: leave it
   enum color color;
   bool print_suppressions, help;
+  enum redirect_mode redirect;
   // "" for none.
   char log_path[512];  // %p is the pid
   char suppressions[512];

@@ -31,21 +31,18 @@ __thread struct borrow *borrowed;
 
 void borrow_returns(void);
 
-// The rest of the caller's stack, from the entry frame upward, is saved as it is.
 static struct borrow *
-lend(struct entry_frame *frame, struct redirect_site *site, uint64_t trap)
+lend(struct entry_frame *frame, const struct redirect *redirect)
 {
-  uint64_t bottom, sp = (uint64_t)(uintptr_t)frame;
-  uint64_t top = libc_layout_stack_top(&bottom);
   struct borrow *b = borrow_pool_take();
 
   if (!b)
     return NULL;
-  b->sp = sp;
-  b->saved = top - sp;
-  b->site = site;
-  b->trap = trap;
-  b->trapped = trap ? *(uint64_t *)trap : 0;
+  b->sp = (uint64_t)(uintptr_t)frame;
+  b->saved = redirect->save;
+  b->site = redirect->site;
+  b->trap = redirect->trap;
+  b->trapped = *(uint64_t *)b->trap;
   b->parent = (pid_t)RAW(SYS_getpid);
   b->child = b->real = 0;
   b->exec_error = b->reminders = 0;
@@ -73,15 +70,14 @@ lend(struct entry_frame *frame, struct redirect_site *site, uint64_t trap)
 struct borrow *
 borrow_enter(struct entry_frame *frame)
 {
-  struct redirect_site *site = NULL;
+  struct redirect redirect;
   struct borrow *b = NULL;
-  uint64_t trap = 0;
   int saved = errno;
 
   become_real("called fork", REAL_WHOLE);
   // Not of a signal handler that interrupts a wrapper.
-  if (!call.entry && redirect_decide(frame, &site, &trap) == FORK_BORROW)
-    b = lend(frame, site, trap);
+  if (!call.entry && redirect_decide(frame, &redirect))
+    b = lend(frame, &redirect);
   if (b) {
     b->error = saved;
     b->mask = signals_block();
@@ -99,8 +95,7 @@ borrow_begin(struct borrow *b)
   // The kernel gives a child that shares memory no alternate stack (kernel/fork.c).
   RAW(SYS_sigaltstack, &b->alternate, 0);
   signals_catch(b);
-  if (b->trap)
-    *(uint64_t *)b->trap = (uint64_t)(uintptr_t)borrow_returns;
+  *(uint64_t *)b->trap = (uint64_t)(uintptr_t)borrow_returns;
   errno = b->error;
   signals_restore(b->mask & ~(1ul << (BORROW_SIGNAL - 1)));
 }

@@ -1,6 +1,7 @@
 // One fork of the calling thread, from the entry of the call to the report after it.
 #pragma once
 
+#include "learn.h"
 #include "process.h"
 #include "redirect_site.h"
 #include "registers.h"
@@ -18,6 +19,7 @@ struct call {
   struct redirect_site *redirect;  // of a fork that was redirected, or NULL
   bool taken;  // the parent of a borrowed child that becomes real has captured the threads
   struct snapshot *snapshot;
+  struct learn *learn;  // NULL: this fork is not learned from
   struct outcome *outcome;
   size_t outcome_size;
   unsigned char *own_stack;  // copy of the caller's, from its stack pointer upward

@@ -254,3 +254,27 @@ event_blind(struct text *t, const char *path, const char *why)
   text_add_json(t, path);
   text_add(t, ",\"why\":\"%s\"}\n", why);
 }
+
+void
+event_redirect(struct text *t, const char *action, const struct redirect_story *story)
+{
+  event_begin(t, "redirect", now_ns(CLOCK_REALTIME), 0);
+  text_add_string(t, ",\"site\":{\"module\":");
+  text_add_json(t, story->module);
+  text_add_string(t, ",\"offset\":\"");
+  text_add_hex(t, story->offset);
+  text_add_string(t, "\",\"function\":");
+  text_add_json(t, story->function);
+  text_add(t, "},\"action\":\"%s\",\"verdict\":\"%s\"", action, story->verdict);
+  if (story->reason[0]) {
+    text_add_string(t, ",\"reason\":");
+    text_add_json(t, story->reason);
+  }
+  if (story->calls[0]) {
+    text_add_string(t, ",\"calls\":");
+    text_add_json(t, story->calls);
+  }
+  if (story->child)
+    text_add(t, ",\"child\":%d", (int)story->child);
+  text_add(t, ",\"after_us\":%" PRIu64 "}\n", story->after_ns / 1000);
+}

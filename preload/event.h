@@ -13,5 +13,15 @@ void event_exec(struct text *t, const char *path, int error);
 void event_exit(struct text *t, int status);
 // A fork child of such a child.
 void event_child(struct text *t);
+// What became of a fork that may be redirected. Numbers of 0 and strings of "" are left out.
+struct redirect_story {
+  const char *module;  // path of the file that calls fork
+  uint64_t offset;     // of the return address in it
+  const char *function, *verdict, *reason;
+  const char *calls;  // of the child before exec, with commas between them
+  pid_t child;
+  uint64_t after_ns;
+};
+void event_redirect(struct text *t, const char *action, const struct redirect_story *story);
 // A program that the library will not see.
 void event_blind(struct text *t, const char *path, const char *why);

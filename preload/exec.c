@@ -7,6 +7,7 @@
 #include "event.h"
 #include "futex.h"
 #include "interpose.h"
+#include "learn.h"
 #include "memory.h"
 #include "output.h"
 #include "process.h"
@@ -172,6 +173,7 @@ before_exec(const char *path)
   borrow_exec(path);
   // A failing try of a path search is no exec.
   if (process_is_child() && (!path || access(path, X_OK) == 0)) {
+    learn_exec();
     if (output_wants_events()) {
       tell_exec(path ? path : "(descriptor)", 0);
       process.exec_told = true;
@@ -320,6 +322,7 @@ posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *acti
 
   fh_real_resolve();
   become_real("called posix_spawn", REAL_WHOLE);
+  learn_refuse("called posix_spawn");
   enum target target = look_and_tell(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
@@ -336,6 +339,7 @@ posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *act
 
   fh_real_resolve();
   become_real("called posix_spawnp", REAL_WHOLE);
+  learn_refuse("called posix_spawnp");
   enum target target = search(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
   errno = saved;
   return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
@@ -351,6 +355,7 @@ before_exit(int status)
     errno = saved;
     return;
   }
+  learn_exit();
   if (output_wants_events()) {
     char bytes[2048];
     struct text t = {.bytes = bytes, .size = sizeof bytes};

@@ -5,6 +5,7 @@
 #include "census.h"
 #include "instant.h"
 #include "interpose.h"
+#include "learn.h"
 #include "tell.h"
 
 #include <errno.h>
@@ -70,9 +71,16 @@ forkhound_fork(void)
   if (passes())
     return fh_real.fork();
   instant_begin("fork");
+  struct learn *learn =
+      learn_before(__builtin_return_address(0), (uint64_t)(uintptr_t)__builtin_dwarf_cfa());
+  call.learn = learn;
   pid_t child = fh_real.fork();
   if (child != 0)
     tell_end(child);
+  if (learn && child == 0)
+    learn_child(learn);
+  else if (learn)
+    learn_after(learn, child);
   return child;
 }
 

@@ -9,7 +9,9 @@
 #include "raw_syscall.h"
 #include "task.h"
 #include "thread.h"
+#include "write_watch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -20,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 enum { FILTERS = 16 };
 
@@ -305,6 +308,12 @@ syscall(long number, ...)
     remember((const struct sock_fprog *)a[2]);
   else if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_STRICT)
     unreadable = true;
+  if (number == SYS_close && write_watch_keeps((int)a[0])) {
+    errno = EBADF;
+    return -1;
+  }
+  if (number == SYS_close_range && write_watch_on())
+    return close_range((unsigned int)a[0], (unsigned int)a[1], (int)a[2]);
   long result = fh_real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
   if (number == SYS_execve || number == SYS_execveat)
     borrow_exec_failed();

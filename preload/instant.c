@@ -7,6 +7,7 @@
 #include "descriptor.h"
 #include "futex.h"
 #include "guard.h"
+#include "learn.h"
 #include "memory.h"
 #include "spinlock.h"
 #include "task.h"
@@ -73,6 +74,7 @@ instant_begin(const char *entry)
   static _Atomic int listings;
 
   call.entry = entry;
+  learn_refuse("forked a child of its own");
   if (guard_filtered() && !guard_allows_report())
     return;
   // Only handlers of others can stop threads between here and the fork instant.
@@ -120,8 +122,8 @@ leave_evidence(void)
 {
   const struct env_options *options = process_options();
 
-  if (options->capture == CAPTURE_OFF || !budget_allows(options->snapshot_budget) ||
-      !spinlock_try(&capturing, 0))
+  if (options->capture == CAPTURE_OFF ||
+      (!budget_allows(options->snapshot_budget) && !call.learn) || !spinlock_try(&capturing, 0))
     return;
   call.snapshot = snapshot_take(most_threads(options), EVIDENCE_STACK, mode(options));
   spinlock_release(&capturing);
@@ -247,6 +249,8 @@ instant_child(void)
   tell_child();
   thread_forget_others();
   borrow_forget();
+  if (call.learn)
+    learn_threads(call.learn, call.snapshot, call.own_stack, call.own_stack ? CALL_STACK : 0);
   if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
     unsafe_calls_watch();

@@ -32,6 +32,9 @@
   X(void, _exit, (int))                                                                            \
   X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                           \
   X(sighandler_t, signal, (int, sighandler_t))                                                     \
+  X(int, close, (int))                                                                             \
+  X(int, close_range, (unsigned int, unsigned int, int))                                           \
+  X(void, closefrom, (int))                                                                        \
   X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
   X(int, mincore, (void *, size_t, unsigned char *))                                               \
   X(int, pipe2, (int[2], int))                                                                     \

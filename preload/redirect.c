@@ -4,6 +4,7 @@
 #include "call.h"
 #include "census.h"
 #include "ender.h"
+#include "fork_sites.h"
 #include "guard.h"
 #include "libc_layout.h"
 #include "process.h"
@@ -19,6 +20,7 @@
 
 unsigned char forkhound_redirects;
 
+static const char learning[] = "it is learned from";
 static const char *unavailable;  // why no fork of this process is redirected, or NULL
 
 enum { ARCH_SHSTK_STATUS_CALL = 0x5005 };  // arch/x86/include/uapi/asm/prctl.h, Linux 6.6
@@ -68,7 +70,7 @@ redirect_start(void)
 {
   enum redirect_mode mode = process_options()->redirect;
 
-  if (mode == REDIRECT_OFF || mode == REDIRECT_HELP || process.secure)
+  if ((mode != REDIRECT_LISTED && mode != REDIRECT_AUTO) || process.secure)
     return;
   unavailable = find_obstacle();
   if (!unavailable) {
@@ -99,9 +101,24 @@ namespace_obstacle(void)
   return own.st_ino == of_children.st_ino ? NULL : "children are in another PID namespace";
 }
 
+// In auto mode, of a site that the file says nothing of.
+static const char *
+lesson_refuses(const struct fork_site *site)
+{
+  bool denied;
+  const char *reason = site ? fork_site_refusal(site, &denied) : NULL;
+
+  if (reason)
+    return *reason ? reason : "it is being judged";
+  return site && site->safe >= SITES_FORKS ? NULL : learning;
+}
+
 static const char *
 verdict_refuses(const struct redirect_site *site)
 {
+  if ((site->verdict == SITE_NONE || site->verdict == SITE_UNKNOWN) &&
+      process_options()->redirect == REDIRECT_AUTO)
+    return lesson_refuses(site->learned);
   switch (site->verdict) {
   case SITE_ALLOW: return NULL;
   case SITE_DENY: return site->reason[0] ? site->reason : "the sites file denies it";
@@ -111,10 +128,38 @@ verdict_refuses(const struct redirect_site *site)
   return "the sites file does not allow it";
 }
 
-// NULL: the fork may be redirected.
-static const char *
-refusal(struct redirect_site *site, const struct entry_frame *frame, uint64_t *trap)
+// Of the stack, from the entry frame upward. Of a site that was learned from: the frame of the
+// calling function and what its children wrote above it, where no other thread is known to write;
+// else all that is in use.
+static size_t
+part_to_save(const struct redirect *r, const struct entry_frame *frame, uint64_t top)
 {
+  uint64_t sp = (uint64_t)(uintptr_t)frame, frame_end = r->trap + sizeof r->trap;
+
+  if (r->site->verdict == SITE_ALLOW || !r->site->learned)
+    return top - sp;
+  uint64_t reached = sp + sizeof *frame + r->site->learned->reach;
+  uint64_t end = reached > frame_end ? reached : frame_end;
+  return (end < top ? end : top) - sp;
+}
+
+// Where the return address of the calling function stands, or 0.
+static uint64_t
+find_trap(const struct redirect_site *site, const struct entry_frame *frame, uint64_t top)
+{
+  uint64_t from = site->slot == SLOT_SP ? (uint64_t)(uintptr_t)(frame + 1) : frame->rbp;
+  uint64_t trap = from + (uint64_t)site->slot_offset;
+
+  if (site->slot == SLOT_UNKNOWN || trap <= (uint64_t)(uintptr_t)frame || trap >= top)
+    return 0;
+  return trap;
+}
+
+// NULL: the fork may be redirected, and *r says how.
+static const char *
+refusal(struct redirect *r, const struct entry_frame *frame)
+{
+  const struct redirect_site *site = r->site;
   uint64_t bottom, sp = (uint64_t)(uintptr_t)frame;
   uint64_t top = libc_layout_stack_top(&bottom);
 
@@ -129,13 +174,10 @@ refusal(struct redirect_site *site, const struct entry_frame *frame, uint64_t *t
     return "it runs on a stack that is not its thread's: a coroutine's, or a signal handler's";
   if (top - sp > BORROW_STACK)
     return "more than 256 KiB of the stack are in use";
-  if (site->slot == SLOT_UNKNOWN)
+  r->trap = find_trap(site, frame, top);
+  if (!r->trap)
     return "the frame that calls fork() cannot be found";
-  *trap =
-      (uint64_t)((int64_t)(site->slot == SLOT_SP ? (uint64_t)(uintptr_t)(frame + 1) : frame->rbp) +
-                 site->slot_offset);
-  if (*trap <= sp || *trap >= top)
-    return "the frame that calls fork() cannot be found";
+  r->save = part_to_save(r, frame, top);
   if (redirect_site_rseq_user())
     return "a library uses restartable sequences";
   const char *namespace = namespace_obstacle();
@@ -147,23 +189,22 @@ refusal(struct redirect_site *site, const struct entry_frame *frame, uint64_t *t
   return guard_traced() ? "the process is traced" : NULL;
 }
 
-enum redirect_choice
-redirect_decide(const struct entry_frame *frame, struct redirect_site **site, uint64_t *trap)
+bool
+redirect_decide(const struct entry_frame *frame, struct redirect *redirect)
 {
   if (process.secure || call.telling || census_count() < 2)
-    return FORK_REAL;
+    return false;
   if (unavailable) {
     static _Atomic bool told;
     if (!atomic_exchange(&told, true))
       redirect_tell_unavailable(unavailable);
-    return FORK_REAL;
+    return false;
   }
-  *site = redirect_site_of(frame);
-  if (!*site)
-    return FORK_REAL;
-  const char *reason = refusal(*site, frame, trap);
-  if (!reason)
-    return FORK_BORROW;
-  redirect_tell_refusal(*site, reason);
-  return FORK_REAL;
+  redirect->site = redirect_site_of(frame);
+  if (!redirect->site)
+    return false;
+  const char *reason = refusal(redirect, frame);
+  if (reason && reason != learning)
+    redirect_tell_refusal(redirect->site, reason);
+  return !reason;
 }

@@ -93,12 +93,7 @@ redirect_rules_verdict(const char *module, uint64_t offset, const char *function
     const struct site_rule *rule = &rules[i];
     if (!sites_match(rule, module, offset, function))
       continue;
-    if (rule->verdict == SITE_DENY) {
-      best = rule;
-      break;
-    }
-    if (!best || (rule->has_offset && !best->has_offset))
-      best = rule;
+    best = best ? sites_stronger(best, rule) : rule;
   }
   const char *why = best ? best->reason : sites_known(module, function);
   *exact = best && best->has_offset;

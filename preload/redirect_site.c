@@ -1,6 +1,8 @@
 #include "redirect_site.h"
 
 #include "borrow.h"
+#include "calling_frame.h"
+#include "fork_sites.h"
 #include "language_fork.h"
 #include "libc_layout.h"
 #include "memory.h"
@@ -95,6 +97,8 @@ redirect_site_became_real(struct redirect_site *site, const char *reason)
   snprintf(site->real_reason, sizeof site->real_reason,
            "a child from here had to become a process of its own: it %s", reason);
   site->became_real = true;
+  if (site->learned)
+    fork_site_refuse(site->learned, true, site->real_reason);
 }
 
 const char *
@@ -106,15 +110,17 @@ redirect_site_rseq_user(void)
 static void
 fill(struct redirect_site *site, const struct entry_frame *frame, const struct modules *modules)
 {
-  const struct module *m = modules_find(modules, frame->return_address - 1);
+  struct calling_frame calling = {.sp = 0};
   bool exact;
 
   site->return_address = frame->return_address;
-  snprintf(site->module, sizeof site->module, "%s", m ? module_name(m) : "-");
+  snprintf(site->module, sizeof site->module, "-");
   snprintf(site->function, sizeof site->function, "-");
-  if (m) {
-    site->offset = frame->return_address - m->base;
-    symbol_find(m->path, site->offset - 1, site->function, sizeof site->function);
+  if (calling_frame_name(&calling, (const void *)frame->return_address)) {
+    memcpy(site->module, calling.module, sizeof site->module);
+    site->offset = calling.offset;
+    symbol_find(calling.path, site->offset - 1, site->function, sizeof site->function);
+    site->learned = fork_sites_get(&calling);
   }
   unwind_begin(modules);
   find_slot(site, frame);

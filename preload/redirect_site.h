@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct entry_frame;
+struct fork_site;
 
 // Reasons for which a fork of an allowed site was refused; told once each.
 enum { REDIRECT_REASONS = 32 };
@@ -26,7 +27,8 @@ struct redirect_site {
   // Why not again: its child had to become a process of its own.
   _Atomic bool became_real;
   char real_reason[128];
-  _Atomic unsigned borrowed, learned;
+  struct fork_site *learned;  // what was learned of it, or NULL
+  _Atomic unsigned borrowed;
   char first[32];  // id of the first fork from it that was redirected and told, or ""
   _Atomic(const char *) told[REDIRECT_REASONS];
 };

@@ -63,8 +63,8 @@ section_bytes(const struct file *f, const Elf64_Shdr *s)
 }
 
 static bool
-search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings, uint64_t offset,
-       char *name, size_t size)
+search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings, bool data,
+       uint64_t offset, char *name, size_t size)
 {
   const Elf64_Sym *symbols = section_bytes(f, table);
   const char *text = section_bytes(f, strings);
@@ -75,8 +75,9 @@ search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings,
   for (size_t i = 0; i < table->sh_size / sizeof *symbols; i++) {
     const Elf64_Sym *s = &symbols[i];
     int type = ELF64_ST_TYPE(s->st_info);
-    if ((type != STT_FUNC && type != STT_GNU_IFUNC) || s->st_shndx == SHN_UNDEF ||
-        offset < s->st_value || offset - s->st_value >= (s->st_size ? s->st_size : 1))
+    bool wanted = data ? type == STT_OBJECT : type == STT_FUNC || type == STT_GNU_IFUNC;
+    if (!wanted || s->st_shndx == SHN_UNDEF || offset < s->st_value ||
+        offset - s->st_value >= (s->st_size ? s->st_size : 1))
       continue;
     // Of aliases the global one: that is the name people know.
     if (!best || ELF64_ST_BIND(s->st_info) == STB_GLOBAL)
@@ -103,8 +104,8 @@ find_sections(const struct file *f, int *count)
   return (const void *)(f->bytes + header->e_shoff);
 }
 
-bool
-symbol_find(const char *path, uint64_t offset, char *name, size_t size)
+static bool
+find(const char *path, bool data, uint64_t offset, char *name, size_t size)
 {
   const struct file *f = find_file(path);
   int count = 0;
@@ -113,11 +114,23 @@ symbol_find(const char *path, uint64_t offset, char *name, size_t size)
   for (int w = 0; w < 2; w++) {
     for (int i = 0; i < count; i++) {
       if (sections[i].sh_type == wanted[w] && sections[i].sh_link < (unsigned int)count &&
-          search(f, &sections[i], &sections[sections[i].sh_link], offset, name, size))
+          search(f, &sections[i], &sections[sections[i].sh_link], data, offset, name, size))
         return true;
     }
   }
   return false;
+}
+
+bool
+symbol_find(const char *path, uint64_t offset, char *name, size_t size)
+{
+  return find(path, false, offset, name, size);
+}
+
+bool
+symbol_find_data(const char *path, uint64_t offset, char *name, size_t size)
+{
+  return find(path, true, offset, name, size);
 }
 
 bool

@@ -1,5 +1,5 @@
-// Function names from the symbol tables of files, for text reports of the library alone. The
-// command does better: it has elfutils.
+// Names of functions and variables from the symbol tables of files, for text reports of the library
+// alone. The command does better: it has elfutils.
 #pragma once
 
 #include <stdbool.h>
@@ -13,4 +13,6 @@ bool symbol_has_section(const char *path, const char *name);
 
 // time.
 bool symbol_find(const char *path, uint64_t offset, char *name, size_t size);
+// The same for a variable.
+bool symbol_find_data(const char *path, uint64_t offset, char *name, size_t size);
 void symbol_done(void);

@@ -6,6 +6,7 @@
 #include "fork.h"
 #include "guard.h"
 #include "interpose.h"
+#include "learn.h"
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
@@ -65,6 +66,7 @@ before_first_thread(void)
   (void)unwind_load();
   unsafe_calls_resolve();
   redirect_start();
+  learn_start();
   fork_late_start();
   void *memory = memory_map(SLOTS * sizeof(struct slot));
 
@@ -174,6 +176,7 @@ pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*star
   become_real("called pthread_create", REAL_WHOLE);
   pthread_once(&once, before_first_thread);
   unsafe_calls_thread();
+  learn_refuse("called pthread_create");
   struct slot *slot = claim(&i);
   errno = saved;
   if (!slot)
@@ -201,6 +204,13 @@ thread_origin(pid_t tid)
   const struct slot *slot = slot_of(tid);
 
   return slot ? &slot->origin : NULL;
+}
+
+const void *
+thread_memory(size_t *size)
+{
+  *size = SLOTS * sizeof(struct slot);
+  return atomic_load_explicit(&slots, memory_order_acquire);
 }
 
 int

@@ -31,6 +31,9 @@ bool thread_name(pid_t tid, char *name);
 // The calling thread has a new name. From prctl().
 void thread_renamed(void);
 
+// Where it is all kept, and its size.
+const void *thread_memory(size_t *size);
+
 // Threads made by pthread_create() in this process that have not begun to end.
 int thread_live(void);
 

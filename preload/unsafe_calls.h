@@ -249,5 +249,12 @@ void unsafe_calls_watch(void);
 // pthread_create() has a wrapper of its own, which tells of its calls in a child here.
 void unsafe_calls_thread(void);
 
+// The first of those called that a child with borrowed memory must not call, or NULL: they change
+// what its parent goes on with.
+const char *unsafe_calls_borrowed(void);
+
+// The names of those called, with commas between them.
+void unsafe_calls_list(struct text *t);
+
 // The names of those called, as a JSON array; nothing if there were none.
 void unsafe_calls_add(struct text *t, const char *key);

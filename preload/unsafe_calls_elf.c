@@ -69,7 +69,7 @@ forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
   if (borrowed && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
     make_real(c, arguments);
   if (forkhound_watched & WATCHED)
-    c->called = c->name[0] != 0;
+    c->called = true;
   void *own = borrowed && c->effect == CHANGES_IDS ? borrow_ids_own(c->symbol) : NULL;
   return own ? own : resolve(c);
 }
@@ -180,6 +180,16 @@ unsafe_calls_thread(void)
     thread_made = true;
 }
 
+const char *
+unsafe_calls_borrowed(void)
+{
+  for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
+    if (c->called && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
+      return c->symbol;
+  }
+  return NULL;
+}
+
 static void
 add_name(struct text *t, const char *key, const char *name, bool *any)
 {
@@ -192,6 +202,19 @@ add_name(struct text *t, const char *key, const char *name, bool *any)
 }
 
 void
+unsafe_calls_list(struct text *t)
+{
+  const char *last = "";
+
+  for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
+    if (!c->called || !c->name[0] || strcmp(c->name, last) == 0)
+      continue;
+    text_add(t, "%s%s", *last ? ", " : "", c->name);
+    last = c->name;
+  }
+}
+
+void
 unsafe_calls_add(struct text *t, const char *key)
 {
   bool any = false;
@@ -199,7 +222,7 @@ unsafe_calls_add(struct text *t, const char *key)
 
   for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
     // Two symbols of one name stand side by side.
-    if (c->called && strcmp(c->name, last) != 0)
+    if (c->called && c->name[0] && strcmp(c->name, last) != 0)
       add_name(t, key, last = c->name, &any);
   }
   if (thread_made)

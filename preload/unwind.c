@@ -246,25 +246,6 @@ find_range(void *handle)
 }
 
 bool
-unwind_enter(uint64_t wait_ns)
-{
-  return spinlock_try(&unwinding, wait_ns);
-}
-
-void
-unwind_leave(void)
-{
-  spinlock_release(&unwinding);
-}
-
-// libunwind's own locks may be held for ever here: then this process unwinds no more.
-void
-unwind_child(void)
-{
-  spinlock_poison(&unwinding);
-}
-
-bool
 unwind_load(void)
 {
   if (library.tried)
@@ -316,6 +297,24 @@ unwind_load(void)
   set_caching(library.copies, UNW_CACHE_GLOBAL);
   library.loaded = true;
   return true;
+}
+
+bool
+unwind_enter(uint64_t wait_ns)
+{
+  return spinlock_try(&unwinding, wait_ns);
+}
+
+void
+unwind_leave(void)
+{
+  spinlock_release(&unwinding);
+}
+
+void
+unwind_child(void)
+{
+  spinlock_poison(&unwinding);
 }
 
 void

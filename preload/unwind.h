@@ -21,21 +21,21 @@ struct stack_copy {
   size_t length;
 };
 
-// The unwinder, and symbol.h, have one user at a time. False: it is in use for longer than `wait_ns`,
-// or for ever.
-bool unwind_enter(uint64_t wait_ns);
-void unwind_leave(void);
-// In a fork child.
-void unwind_child(void);
-
 // Loads libunwind, privately, at the first call; false where it cannot be had. Takes the dynamic
 // loader's lock and allocates, so it is called where pthread_create() makes the first thread: that
 // does both anyway, and a process with one thread never gets there.
 bool unwind_load(void);
 
+// One caller at a time: false if another one is not done after `wait_ns`. Also for symbol_find().
+bool unwind_enter(uint64_t wait_ns);
+void unwind_leave(void);
+// In a fork child: if another thread was at it, libunwind's own locks may be held for ever, and
+// this process unwinds no more.
+void unwind_child(void);
+
 // Forgets what was learnt of modules: some may have been unloaded since. Call before each report.
 void unwind_begin(const struct modules *modules);
 
-// Fills frames, innermost first, and returns their number. Takes no lock but libunwind's own: one
-// caller at a time.
+// Fills frames, innermost first, and returns their number. Between unwind_enter() and
+// unwind_leave().
 int unwind_stack(const struct stack_copy *stack, struct frame *frames, int most);

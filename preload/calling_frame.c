@@ -1,0 +1,122 @@
+#include "calling_frame.h"
+
+#include "memory.h"
+#include "process.h"
+#include "raw_syscall.h"
+#include "unwind.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { WAIT_UNWINDER_NS = 1000000000, FRAMES = 8, OWN_STACK = 16384 };
+
+static size_t block_size;
+
+extern void *__libc_stack_end;
+
+void
+calling_frame_start(void)
+{
+  // glibc's loader has it for its debugger interface and for sanitizers; no header declares it.
+  void (*get)(size_t * size, size_t * align);
+  size_t size = 0, align = 0;
+
+  *(void **)(void *)&get = dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
+  if (get)
+    get(&size, &align);
+  block_size = size;
+}
+
+size_t
+thread_block_size(void)
+{
+  return block_size;
+}
+
+static uint64_t
+stack_end(uint64_t sp)
+{
+  uint64_t block = (uint64_t)(uintptr_t)__builtin_thread_pointer();
+  uint64_t main_end = (uint64_t)(uintptr_t)__libc_stack_end;
+
+  if (getpid() == (pid_t)RAW(SYS_gettid))
+    return sp < main_end ? main_end : 0;
+  // The block stands at the top of a thread's stack (glibc nptl/allocatestack.c).
+  return sp < block - block_size ? (block - block_size) & ~63ul : 0;
+}
+
+bool
+calling_frame_name(struct calling_frame *frame, const void *return_address)
+{
+  uint64_t address = (uint64_t)(uintptr_t)return_address;
+  struct dl_find_object found;
+
+  // A return address may be the first byte of the next function's file.
+  if (_dl_find_object((void *)(uintptr_t)(address - 1), &found) != 0)
+    return false;
+  const char *path = found.dlfo_link_map->l_name;
+  if (!*path)
+    path = process.exe;
+  const char *slash = strrchr(path, '/');
+  snprintf(frame->path, sizeof frame->path, "%s", path);
+  snprintf(frame->module, sizeof frame->module, "%.63s", slash ? slash + 1 : path);
+  frame->offset = address - found.dlfo_link_map->l_addr;
+  return true;
+}
+
+// From here outward to the caller of the calling function.
+static uint64_t
+find_slot(const struct registers *registers, uint64_t return_address)
+{
+  struct modules *modules = modules_read();
+  unsigned char bytes[OWN_STACK];
+  struct stack_copy copy = {registers, bytes, registers->at[REG_SP], 0};
+  struct frame frames[FRAMES];
+  uint64_t slot = 0;
+
+  if (!modules)
+    return 0;
+  copy.length = memory_copy_own_stack(bytes, sizeof bytes, copy.address);
+  unwind_begin(modules);
+  int n = unwind_stack(&copy, frames, FRAMES);
+  for (int i = 0; i + 1 < n && !slot; i++) {
+    if (frames[i].pc == return_address)
+      slot = frames[i + 1].slot;
+  }
+  unwind_begin(NULL);
+  modules_free(modules);
+  return slot;
+}
+
+const char *
+calling_frame_find(struct calling_frame *frame, const void *return_address, uint64_t sp,
+                   unsigned char *copy, size_t *length)
+{
+  uint64_t address = (uint64_t)(uintptr_t)return_address;
+  struct registers registers;
+
+  memset(frame, 0, sizeof *frame);
+  frame->sp = sp;
+  if (!calling_frame_name(frame, return_address))
+    return "the code that calls fork is in no file";
+  frame->stack_end = block_size ? stack_end(sp) : 0;
+  if (!frame->stack_end)
+    return "it runs on a stack of its own";
+  if (frame->stack_end - sp > CALLING_STACK)
+    return "more than 256 KiB of the stack are in use";
+  *length = memory_copy(copy, frame->stack_end - sp, sp);
+  if (*length != frame->stack_end - sp)
+    return "its stack cannot be read";
+  registers_here(&registers);
+  if (!unwind_enter(WAIT_UNWINDER_NS))
+    return "the frame that calls fork cannot be unwound";
+  frame->return_slot = find_slot(&registers, address);
+  unwind_leave();
+  return frame->return_slot > sp && frame->return_slot < frame->stack_end
+             ? NULL
+             : "the frame that calls fork cannot be unwound";
+}
