@@ -38,7 +38,7 @@ line_of(const json_t *event)
                      : is(event, "refused")      ? "is not redirected"
                      : is(event, "learned")      ? "was learned from"
                                                  : "?";
-  return xasprintf("%s+%s%s%s: %s%s%s%s%s", module ? module : "?", offset ? offset : "?",
+  return xasprintf("%s+%s%s%s: %s%s%s%s%s", module ? base_name(module) : "?", offset ? offset : "?",
                    function ? " " : "", function ? function : "", what, verdict ? ": " : "",
                    verdict ? verdict : "", reason ? ": " : "", reason ? reason : "");
 }

@@ -1,5 +1,6 @@
 #include "calling_frame.h"
 
+#include "libc_layout.h"
 #include "memory.h"
 #include "process.h"
 #include "raw_syscall.h"
@@ -13,41 +14,6 @@
 #include <unistd.h>
 
 enum { WAIT_UNWINDER_NS = 1000000000, FRAMES = 8, OWN_STACK = 16384 };
-
-static size_t block_size;
-
-extern void *__libc_stack_end;
-
-void
-calling_frame_start(void)
-{
-  // glibc's loader has it for its debugger interface and for sanitizers; no header declares it.
-  void (*get)(size_t * size, size_t * align);
-  size_t size = 0, align = 0;
-
-  *(void **)(void *)&get = dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
-  if (get)
-    get(&size, &align);
-  block_size = size;
-}
-
-size_t
-thread_block_size(void)
-{
-  return block_size;
-}
-
-static uint64_t
-stack_end(uint64_t sp)
-{
-  uint64_t block = (uint64_t)(uintptr_t)__builtin_thread_pointer();
-  uint64_t main_end = (uint64_t)(uintptr_t)__libc_stack_end;
-
-  if (getpid() == (pid_t)RAW(SYS_gettid))
-    return sp < main_end ? main_end : 0;
-  // The block stands at the top of a thread's stack (glibc nptl/allocatestack.c).
-  return sp < block - block_size ? (block - block_size) & ~63ul : 0;
-}
 
 bool
 calling_frame_name(struct calling_frame *frame, const void *return_address)
@@ -98,13 +64,14 @@ calling_frame_find(struct calling_frame *frame, const void *return_address, uint
 {
   uint64_t address = (uint64_t)(uintptr_t)return_address;
   struct registers registers;
+  uint64_t bottom;
 
   memset(frame, 0, sizeof *frame);
   frame->sp = sp;
   if (!calling_frame_name(frame, return_address))
     return "the code that calls fork is in no file";
-  frame->stack_end = block_size ? stack_end(sp) : 0;
-  if (!frame->stack_end)
+  frame->stack_end = libc_layout_stack_top(&bottom);
+  if (sp < bottom || sp >= frame->stack_end)
     return "it runs on a stack of its own";
   if (frame->stack_end - sp > CALLING_STACK)
     return "more than 256 KiB of the stack are in use";

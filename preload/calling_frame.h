@@ -25,9 +25,3 @@ bool calling_frame_name(struct calling_frame *frame, const void *return_address)
 // unwinding. No allocation but mmap.
 const char *calling_frame_find(struct calling_frame *frame, const void *return_address, uint64_t sp,
                                unsigned char *copy, size_t *length);
-
-// Looks up what thread_block_size() returns; may allocate. Before the first thread is made.
-void calling_frame_start(void);
-
-// Bytes from the start of a thread's static TLS to the end of its thread block; 0: not known.
-size_t thread_block_size(void);

@@ -6,6 +6,7 @@
 #include "instant.h"
 #include "interpose.h"
 #include "learn.h"
+#include "stuck_child.h"
 #include "tell.h"
 
 #include <errno.h>
@@ -64,15 +65,15 @@ passes(void)
   return false;
 }
 
-// fork() of fork_entry_x86_64.S, where it is real.
-__attribute__((visibility("hidden"))) pid_t
-forkhound_fork(void)
+// As long as a site is learned from in auto mode its children are real, and one that is stuck before
+// fork() has returned is replaced.
+enum { MOST_CHILDREN = 20 };
+
+static pid_t
+fork_once(const void *return_address, uint64_t sp, bool *stuck)
 {
-  if (passes())
-    return fh_real.fork();
   instant_begin("fork");
-  struct learn *learn =
-      learn_before(__builtin_return_address(0), (uint64_t)(uintptr_t)__builtin_dwarf_cfa());
+  struct learn *learn = learn_before(return_address, sp);
   call.learn = learn;
   pid_t child = fh_real.fork();
   if (child != 0)
@@ -80,8 +81,24 @@ forkhound_fork(void)
   if (learn && child == 0)
     learn_child(learn);
   else if (learn)
-    learn_after(learn, child);
+    *stuck = !learn_after(learn, child) && process_options()->redirect == REDIRECT_AUTO;
   return child;
+}
+
+// fork() of fork_entry_x86_64.S, where it is real.
+__attribute__((visibility("hidden"))) pid_t
+forkhound_fork(void)
+{
+  if (passes())
+    return fh_real.fork();
+  for (int i = 1;; i++) {
+    bool stuck = false;
+    pid_t child = fork_once(__builtin_return_address(0),
+                            (uint64_t)(uintptr_t)__builtin_dwarf_cfa(), &stuck);
+    if (!stuck || i == MOST_CHILDREN)
+      return child;
+    stuck_child_end(child);
+  }
 }
 
 // Runs no fork handlers.

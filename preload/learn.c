@@ -7,11 +7,13 @@
 #include "futex.h"
 #include "guard.h"
 #include "lesson.h"
+#include "libc_layout.h"
 #include "memory.h"
 #include "output.h"
 #include "process.h"
 #include "return_trap.h"
 #include "sites_file.h"
+#include "stuck_child.h"
 #include "symbol.h"
 #include "thread.h"
 #include "unsafe_calls.h"
@@ -38,10 +40,13 @@ struct learn {
   struct fork_site *site;
   struct lesson *lesson;
   uint64_t began;  // CLOCK_MONOTONIC
+  bool waits;      // the thread that forks, for the child's verdict
   size_t stack_length;
   unsigned char stack[CALLING_STACK];  // from the frame's sp upward, before the fork
   struct notes notes;
 };
+
+static const char too_slow[] = "did not exec within 200 ms";
 
 // In the child that is watched.
 static struct learn *watched;
@@ -61,7 +66,7 @@ learn_start(void)
 {
   if (!learn_wanted())
     return;
-  calling_frame_start();
+  (void)libc_layout_check();
   fork_sites_start();
 }
 
@@ -137,6 +142,8 @@ prepare(const void *return_address, uint64_t sp)
     forget(learn);
     return NULL;
   }
+  name_site(learn);
+  learn->waits = atomic_load(&learn->site->safe) < SITES_FORKS;
   return learn;
 }
 
@@ -164,18 +171,70 @@ learn_threads(struct learn *learn, const struct snapshot *threads, const void *s
   notes->own[3].start = thread_memory(&notes->own[3].size);
 }
 
-// The child's verdict, for the parent that may wait for it.
+// With the name of the variable, if the file has one.
+static void
+name_written(struct lesson *lesson)
+{
+  char name[64], place[sizeof lesson->reason];
+  const char *at = strrchr(lesson->reason, ' ');
+
+  if (!at || !symbol_find_data(lesson->path, lesson->written, name, sizeof name))
+    return;
+  snprintf(place, sizeof place, "%s", at + 1);
+  snprintf(lesson->reason + (at + 1 - lesson->reason),
+           sizeof lesson->reason - (size_t)(at + 1 - lesson->reason), "`%s` (%s)", name, place);
+}
+
+// A site's verdict is written once it is certain.
+static void
+list(const struct learn *learn, enum lesson_verdict verdict)
+{
+  const struct fork_site *site = learn->site;
+  struct site_rule rule = {
+      .verdict = verdict == LESSON_DENIED ? SITE_DENY : SITE_UNKNOWN,
+      .offset = learn->frame.offset,
+      .has_offset = true,
+      .learned = true,
+      .forks = verdict == LESSON_SAFE ? atomic_load(&site->safe) : 0,
+  };
+
+  if (verdict == LESSON_SAFE && rule.forks != SITES_FORKS)
+    return;
+  memcpy(rule.module, learn->frame.module, sizeof rule.module);
+  memcpy(rule.function, site->function, sizeof rule.function);
+  memcpy(rule.reason, learn->lesson->reason, sizeof rule.reason);
+  sites_conclude(&rule);
+  sites_file_add(&rule);
+}
+
+// In the parent; or in the child where that has gone on.
+static void
+record(struct learn *learn, pid_t child, enum lesson_verdict verdict)
+{
+  const char *reason = verdict == LESSON_SAFE ? "" : learn->lesson->reason;
+
+  if (verdict == LESSON_SAFE)
+    fork_site_safe(learn->site, learn->lesson->reach);
+  else
+    fork_site_refuse(learn->site, verdict == LESSON_DENIED, reason);
+  tell(learn, child, verdict, reason);
+  list(learn, verdict);
+}
+
+// The child's verdict.
 static void
 publish(struct learn *learn, enum lesson_verdict verdict)
 {
   struct lesson *lesson = learn->lesson;
   bool again = atomic_load(&lesson->verdict) != LESSON_NONE;
 
-  futex_set(&lesson->verdict, (int)verdict);
-  if (!again || verdict != LESSON_DENIED)
+  if (verdict == LESSON_DENIED && lesson->path[0])
+    name_written(lesson);
+  if (again && verdict == LESSON_SAFE)
     return;
-  fork_site_refuse(learn->site, true, lesson->reason);
-  tell(learn, getpid(), verdict, lesson->reason);
+  futex_set(&lesson->verdict, (int)verdict);
+  if (again ? verdict == LESSON_DENIED : !learn->waits)
+    record(learn, watched_pid, verdict);
 }
 
 static void
@@ -243,9 +302,12 @@ judge(void)
 
   lesson->calls[0] = 0;
   unsafe_calls_list(&calls);
-  if (!call)
+  if (call)
+    snprintf(lesson->reason, sizeof lesson->reason, "called %s", call);
+  else if (now_ns(CLOCK_MONOTONIC) - watched->began > WAIT_CHILD_NS)
+    snprintf(lesson->reason, sizeof lesson->reason, "%s", too_slow);
+  else
     return lesson_judge(&watched->notes);
-  snprintf(lesson->reason, sizeof lesson->reason, "called %s", call);
   return LESSON_DENIED;
 }
 
@@ -270,10 +332,11 @@ learn_exit(void)
   int saved = errno;
 
   if (watching()) {
-    if (!exec_failed)
+    // It may have found nothing to exec.
+    if (!exec_failed && !process.exec_error)
       refuse(LESSON_DENIED, "ended without exec");
-    else if (judge() == LESSON_DENIED)
-      publish(watched, LESSON_DENIED);
+    else
+      publish(watched, judge());
   }
   errno = saved;
 }
@@ -312,7 +375,9 @@ wait_for_verdict(struct lesson *lesson, pid_t child)
       return LESSON_DENIED;
     }
     if (!ended && now_ns(CLOCK_MONOTONIC) > end) {
-      snprintf(lesson->reason, sizeof lesson->reason, "did not exec within 200 ms");
+      if (stuck_child(child))
+        return LESSON_NONE;
+      snprintf(lesson->reason, sizeof lesson->reason, "%s", too_slow);
       return LESSON_DENIED;
     }
     wait = wait * 2 < WAIT_MOST_NS ? wait * 2 : WAIT_MOST_NS;
@@ -332,43 +397,8 @@ frame_changed(const struct learn *learn)
          memcmp(learn->stack, (const void *)learn->frame.sp, length) != 0;
 }
 
-// With the name of the variable, if the file has one.
-static void
-name_written(struct lesson *lesson)
-{
-  char name[64], place[sizeof lesson->reason];
-  const char *at = strrchr(lesson->reason, ' ');
-
-  if (!at || !symbol_find_data(lesson->path, lesson->written, name, sizeof name))
-    return;
-  snprintf(place, sizeof place, "%s", at + 1);
-  snprintf(lesson->reason + (at + 1 - lesson->reason),
-           sizeof lesson->reason - (size_t)(at + 1 - lesson->reason), "`%s` (%s)", name, place);
-}
-
-// A site's verdict is written once it is certain.
-static void
-list(const struct learn *learn, enum lesson_verdict verdict)
-{
-  const struct fork_site *site = learn->site;
-  struct site_rule rule = {
-      .verdict = verdict == LESSON_DENIED ? SITE_DENY : SITE_UNKNOWN,
-      .offset = learn->frame.offset,
-      .has_offset = true,
-      .learned = true,
-      .forks = verdict == LESSON_SAFE ? atomic_load(&site->safe) : 0,
-  };
-
-  if (verdict == LESSON_SAFE && rule.forks != SITES_FORKS)
-    return;
-  memcpy(rule.module, learn->frame.module, sizeof rule.module);
-  memcpy(rule.function, site->function, sizeof rule.function);
-  memcpy(rule.reason, learn->lesson->reason, sizeof rule.reason);
-  sites_conclude(&rule);
-  sites_file_add(&rule);
-}
-
-static void
+// False: the child is stuck, and nothing was learned.
+static bool
 conclude(struct learn *learn, pid_t child)
 {
   struct lesson *lesson = learn->lesson;
@@ -379,29 +409,25 @@ conclude(struct learn *learn, pid_t child)
     snprintf(lesson->reason, sizeof lesson->reason,
              "another thread wrote the frame that calls fork");
   }
-  name_site(learn);
-  if (lesson->path[0] && unwind_enter(WAIT_UNWINDER_NS)) {
-    name_written(lesson);
-    symbol_done();
-    unwind_leave();
+  if (verdict == LESSON_NONE) {
+    tell(learn, child, LESSON_UNKNOWN, "its child waits for a lock that no thread of it holds");
+    return false;
   }
-  if (verdict == LESSON_SAFE)
-    fork_site_safe(learn->site, lesson->reach);
-  else
-    fork_site_refuse(learn->site, verdict == LESSON_DENIED, lesson->reason);
-  tell(learn, child, verdict, verdict == LESSON_SAFE ? "" : lesson->reason);
-  list(learn, verdict);
+  record(learn, child, verdict);
+  return true;
 }
 
-void
+bool
 learn_after(struct learn *learn, pid_t child)
 {
   int saved = errno, cancel_state;
+  bool learned = true;
 
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-  if (child > 0)
-    conclude(learn, child);
+  if (child > 0 && learn->waits)
+    learned = conclude(learn, child);
   forget(learn);
   pthread_setcancelstate(cancel_state, NULL);
   errno = saved;
+  return learned;
 }

@@ -25,9 +25,11 @@ void learn_threads(struct learn *learn, const struct snapshot *threads, const vo
 // Last in the child, before fork() returns there.
 void learn_child(struct learn *learn);
 
-// In the parent, after it has told of the fork; `child`: -1 if it failed. Waits until the child
-// execs, at most 200 ms; frees `learn`. errno is unchanged.
-void learn_after(struct learn *learn, pid_t child);
+// In the parent, after it has told of the fork; `child`: -1 if it failed. Frees `learn`. For the
+// first forks of a site it waits until the child execs, at most 200 ms, as it would for a borrowed
+// one: what changes its stack meanwhile is another thread. False: the child is stuck (see
+// stuck_child.h). errno is unchanged.
+bool learn_after(struct learn *learn, pid_t child);
 
 // What the child does. Each costs a test where none is watched; errno is unchanged.
 void learn_exec(void);                // at each exec that will be tried

@@ -2,7 +2,9 @@
 
 #include "call.h"
 #include "elf_data.h"
+#include "libc_layout.h"
 #include "pointers.h"
+#include "raw_syscall.h"
 #include "return_trap.h"
 #include "write_watch.h"
 
@@ -42,11 +44,29 @@ add_range(struct notes *notes, uint64_t start, uint64_t end, enum range_kind kin
     notes->no_room = true;
     return;
   }
-  struct range *r = &notes->ranges[notes->range_count++];
-  unsigned char *copy = notes->copies + notes->used;
-  *r = (struct range){start, end, copy, kind, path};
-  memcpy(copy, (const void *)start, length);
+  notes->ranges[notes->range_count++] =
+      (struct range){start, end, notes->copies + notes->used, kind, path};
   notes->used += (length + 63) & ~63ul;
+}
+
+// One call instead of a fault for each page (Linux 5.14; older ones refuse, and fault).
+static void
+populate(const void *memory, size_t size)
+{
+  enum { POPULATE_WRITE = 23 };
+  uint64_t start = page_of((uint64_t)(uintptr_t)memory);
+
+  RAW(SYS_madvise, start, (uint64_t)(uintptr_t)memory + size - start, POPULATE_WRITE);
+}
+
+static void
+copy_ranges(struct notes *notes)
+{
+  populate(notes->copies, notes->used);
+  for (int i = 0; i < notes->range_count; i++) {
+    const struct range *r = &notes->ranges[i];
+    memcpy(notes->copies + (r->copy - notes->copies), (const void *)r->start, r->end - r->start);
+  }
 }
 
 // File mappings, and the zeroed memory that follows one.
@@ -77,7 +97,7 @@ static void
 add_thread_block(struct notes *notes)
 {
   uint64_t pointer = (uint64_t)(uintptr_t)__builtin_thread_pointer();
-  uint64_t low = page_of(pointer - thread_block_size());
+  uint64_t low = page_of(pointer - libc_layout_thread_block());
   uint64_t high = page_of(pointer + THREAD_STRUCT + PAGE - 1);
   const struct mapping *m = mappings_find(notes->before, pointer);
 
@@ -101,6 +121,7 @@ lesson_prepare(struct notes *notes)
   add_range(notes, frame->stack_end, page_of(frame->stack_end + PAGE - 1), RANGE_ARGUMENTS, "");
   add_thread_block(notes);
   add_data(notes);
+  copy_ranges(notes);
   return true;
 }
 
@@ -215,13 +236,11 @@ changed(struct judge *j, const struct range *r, uint64_t address)
 static void
 check_range(struct judge *j, const struct range *r, uint64_t low, uint64_t high)
 {
-  bool any = false;
+  bool any = memcmp((const void *)low, r->copy + (low - r->start), high - low) != 0;
 
-  for (uint64_t at = low; at < high; at++) {
-    if (*(const unsigned char *)at == r->copy[at - r->start])
-      continue;
-    any = true;
-    changed(j, r, at);
+  for (uint64_t at = low; any && at < high; at++) {
+    if (*(const unsigned char *)at != r->copy[at - r->start])
+      changed(j, r, at);
   }
   if (!any && r->kind == RANGE_DATA && !elf_data_is_libc(r->path) && !elf_data_is_loader(r->path))
     deny_data(j, low, r->path, "wrote values that were there already, near ");
@@ -304,7 +323,7 @@ lesson_judge(struct notes *notes)
   notes->lesson->reach = 0;
   if (!return_trap_waits())
     deny(&j, "left the function that called fork");
-  if (!write_watch_each(check_pages, &j))
+  if (!write_watch_each(notes->before, check_pages, &j))
     unknown(&j, "its child closed descriptors of the write tracking");
   check_mappings(&j, stack);
   if (j.verdict == LESSON_SAFE && !threads_known(notes->threads))

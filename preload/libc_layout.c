@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <linux/rseq.h>
 #include <pthread.h>
-#include <stddef.h>
+#include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/rseq.h>
 
@@ -19,6 +19,12 @@ typedef void tls_info(size_t *size, size_t *align);
 enum { FIRST_RSEQ_SIZE = 32 };
 
 static size_t thread_block;  // bytes at the top of a thread's stack that are not stack
+
+size_t
+libc_layout_thread_block(void)
+{
+  return thread_block;
+}
 
 static unsigned int
 rseq_size(void)

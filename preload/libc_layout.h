@@ -2,8 +2,12 @@
 // running libc; where one fails no fork is redirected.
 #pragma once
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+// Bytes from the start of a thread's static variables to the end of its descriptor, as of
+// libc_layout_check().
+size_t libc_layout_thread_block(void);
 
 // NULL if all hold, else the one that does not, in words. Once, in a thread that runs as usual.
 const char *libc_layout_check(void);

@@ -4,6 +4,9 @@
 
 #include "text_buffer.h"
 
+#include <stdbool.h>
+#include <sys/types.h>
+
 enum call_effect {
   SHARES,         // works in borrowed memory: its locks have owners there
   MAKES_REAL,     // changes what its parent goes on with
@@ -255,6 +258,9 @@ const char *unsafe_calls_borrowed(void);
 
 // The names of those called, with commas between them.
 void unsafe_calls_list(struct text *t);
+
+// Whether this child has called one that takes locks, as it has noted in its copy of our memory.
+bool unsafe_calls_any(pid_t child);
 
 // The names of those called, as a JSON array; nothing if there were none.
 void unsafe_calls_add(struct text *t, const char *key);

@@ -5,6 +5,7 @@
 #include "become_real.h"
 #include "borrow.h"
 #include "borrow_ids.h"
+#include "raw_syscall.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 // The wrappers' names for them.
@@ -188,6 +190,21 @@ unsafe_calls_borrowed(void)
       return c->symbol;
   }
   return NULL;
+}
+
+bool
+unsafe_calls_any(pid_t child)
+{
+  struct unsafe_call theirs[CALLS];
+  struct iovec local = {theirs, sizeof theirs}, remote = {forkhound_calls, sizeof theirs};
+
+  if (RAW(SYS_process_vm_readv, child, &local, 1, &remote, 1, 0) != (long)sizeof theirs)
+    return false;
+  for (unsigned i = 0; i < CALLS; i++) {
+    if (theirs[i].called && theirs[i].name[0])
+      return true;
+  }
+  return false;
 }
 
 static void

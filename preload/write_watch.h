@@ -11,9 +11,11 @@ struct mappings;
 // does not allow it. Two descriptors stay open, close-on-exec, with high numbers.
 long write_watch_start(const struct mappings *mappings);
 
-// Calls visit(start, end, argument) for each range of pages written since, in order; ends early
-// when it returns false. False if the watch was lost: the process closed its descriptors.
-bool write_watch_each(bool (*visit)(uint64_t start, uint64_t end, void *argument), void *argument);
+// Calls visit(start, end, argument) for each range of pages written since in these mappings, in
+// order; ends early when it returns false. False if the watch was lost: the process closed its
+// descriptors.
+bool write_watch_each(const struct mappings *mappings,
+                      bool (*visit)(uint64_t start, uint64_t end, void *argument), void *argument);
 
 void write_watch_stop(void);
 bool write_watch_on(void);
