@@ -151,6 +151,14 @@ deny_data(struct judge *j, uint64_t address, const char *path, const char *how)
   deny(j, reason);
 }
 
+// Which of the page's variables it was cannot be seen.
+static void
+deny_same(struct judge *j, uint64_t page, const char *path)
+{
+  deny_data(j, page, path, "wrote what was there already in the page ");
+  j->notes->lesson->path[0] = 0;
+}
+
 static void
 deny_memory(struct judge *j, uint64_t address)
 {
@@ -243,7 +251,7 @@ check_range(struct judge *j, const struct range *r, uint64_t low, uint64_t high)
       changed(j, r, at);
   }
   if (!any && r->kind == RANGE_DATA && !elf_data_is_libc(r->path) && !elf_data_is_loader(r->path))
-    deny_data(j, low, r->path, "wrote values that were there already, near ");
+    deny_same(j, page_of(low), r->path);
 }
 
 static bool
