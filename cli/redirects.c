@@ -33,10 +33,13 @@ line_of(const json_t *event)
     return xasprintf("not available, forks are real: %s", reason ? reason : "?");
   if (function && !strcmp(function, "-"))
     function = NULL;
+  if (!is(event, "learned"))
+    verdict = NULL;
   const char *what = is(event, "borrowed")       ? "is carried out as posix_spawn does"
                      : is(event, "materialised") ? "a child became a process of its own"
                      : is(event, "refused")      ? "is not redirected"
                      : is(event, "learned")      ? "was learned from"
+                     : is(event, "replaced")     ? "a stuck child was replaced"
                                                  : "?";
   return xasprintf("%s+%s%s%s: %s%s%s%s%s", module ? base_name(module) : "?", offset ? offset : "?",
                    function ? " " : "", function ? function : "", what, verdict ? ": " : "",

@@ -1,13 +1,13 @@
-// fork() carried out the way posix_spawn() does it: the child borrows the parent's memory, the thread
-// that forked waits, and all others run on. The child goes on in the caller's stack and with its
-// thread block; it returns 0 from fork() like any other. When it execs or ends the thread gets its
-// stack back as it was before, and fork() returns there.
+// fork() carried out the way posix_spawn() does it: the child borrows the parent's memory, the
+// thread that forked waits, and all others run on. The child goes on in the caller's stack and with
+// its thread block; it returns 0 from fork() like any other. When it execs or ends the thread gets
+// its stack back as it was before, and fork() returns there.
 //
-// Words: the *parent* is the thread that forked, waiting in borrow_wait() on a stack of its own; the
-// *child* is the process that borrows. They share memory, so all that is written here is shared; but
-// descriptors, signal handlers, ids, limits and the working directory are each their own. The child
-// has the thread block of the parent, which runs no code of the program meanwhile: a __thread
-// variable of ours belongs to the one that runs.
+// Words: the *parent* is the thread that forked, waiting in borrow_wait() on a stack of its own;
+// the *child* is the process that borrows. They share memory, so all that is written here is
+// shared; but descriptors, signal handlers, ids, limits and the working directory are each their
+// own. The child has the thread block of the parent, which runs no code of the program meanwhile: a
+// __thread variable of ours belongs to the one that runs.
 #pragma once
 
 #include "borrow_signals.h"
@@ -44,33 +44,33 @@ struct borrow {
   _Atomic int state, answer;  // futexes
   _Atomic int gate;
   _Atomic bool used;  // in the pool
-  char id[32];  // of the fork, in events
+  char id[32];        // of the fork, in events
   pid_t parent, child, real;
-  int result;           // of fork() in the parent: a pid, or -errno
-  int status;           // as wait4() has it, of a child that ended; valid where `ended` is
+  int result;      // of fork() in the parent: a pid, or -errno
+  int status;      // as wait4() has it, of a child that ended; valid where `ended` is
   int exec_error;  // errno of an exec that failed; 0: none did
   bool ended;
-  bool captured;        // the parent has taken the fork for a report, when the child became real
-  char reason[64];      // why the child became real; "": it has not
-  char path[256];       // that the child exec'd
-  uint64_t began;       // CLOCK_MONOTONIC, ns
+  bool captured;    // the parent has taken the fork for a report, when the child became real
+  char reason[64];  // why the child became real; "": it has not
+  char path[256];   // that the child exec'd
+  uint64_t began;   // CLOCK_MONOTONIC, ns
   struct redirect_site *site;
-  uint64_t trap;         // where the return address of the calling function stands, 0: no trap
-  uint64_t trapped;      // what was there
+  uint64_t trap;     // where the return address of the calling function stands, 0: no trap
+  uint64_t trapped;  // what was there
   // What the child may change in the parent, which gets it back.
   void *saved_stack;
   size_t saved;
   char **environment;
-  int error;         // errno
+  int error;  // errno
   int dumpable;
   int cancel_state;
   int oom_score;
   uint64_t mask;
   stack_t alternate;
   struct kernel_action actions[KERNEL_SIGNALS];  // the dispositions as the program sees them
-  uint64_t caught;    // signals that have our handler in the child
-  int reminders;      // of the parent, to become real
-  uint64_t deferred;  // came where the child could not become real
+  uint64_t caught;                               // signals that have our handler in the child
+  int reminders;                                 // of the parent, to become real
+  uint64_t deferred;                             // came where the child could not become real
 };
 
 // What the child of a borrowed fork that runs now is, or NULL.

@@ -16,8 +16,8 @@ struct calling_frame {
   uint64_t offset;  // of the return address in it
 };
 
-// Fills module, path and offset for the code that this return address is in; false: it is in no file.
-// No locks, no allocation.
+// Fills module, path and offset for the code that this return address is in; false: it is in no
+// file. No locks, no allocation.
 bool calling_frame_name(struct calling_frame *frame, const void *return_address);
 
 // Why it is not known, in words, or NULL. `copy` gets the stack from sp up, at most CALLING_STACK

@@ -1,5 +1,6 @@
-// How a borrowed child ends under the process id that it had: by an exec, which makes it a child like
-// any other, of the library itself, whose entry point (fork_entry_x86_64.S) ends with a status.
+// How a borrowed child ends under the process id that it had: by an exec, which makes it a child
+// like any other, of the library itself, whose entry point (fork_entry_x86_64.S) ends with a
+// status.
 #pragma once
 
 // Remembers where the library is. Asks the dynamic loader.

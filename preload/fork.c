@@ -65,8 +65,8 @@ passes(void)
   return false;
 }
 
-// As long as a site is learned from in auto mode its children are real, and one that is stuck before
-// fork() has returned is replaced.
+// As long as a site is learned from in auto mode its children are real, and one that is stuck
+// before fork() has returned is replaced.
 enum { MOST_CHILDREN = 20 };
 
 static pid_t
@@ -93,8 +93,8 @@ forkhound_fork(void)
     return fh_real.fork();
   for (int i = 1;; i++) {
     bool stuck = false;
-    pid_t child = fork_once(__builtin_return_address(0),
-                            (uint64_t)(uintptr_t)__builtin_dwarf_cfa(), &stuck);
+    pid_t child =
+        fork_once(__builtin_return_address(0), (uint64_t)(uintptr_t)__builtin_dwarf_cfa(), &stuck);
     if (!stuck || i == MOST_CHILDREN)
       return child;
     stuck_child_end(child);

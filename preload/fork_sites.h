@@ -18,8 +18,8 @@ struct fork_site {
   _Atomic unsigned safe;  // forks that were learned from and safe
   // The most of the stack that a child of these wrote in, upward from the caller's stack pointer.
   _Atomic uint64_t reach;
-  _Atomic int refused;    // 0, 1: reason is being written, 2: denied, 3: unknown
-  char reason[160];       // of the first refusal
+  _Atomic int refused;  // 0, 1: reason is being written, 2: denied, 3: unknown
+  char reason[160];     // of the first refusal
 };
 
 // Maps the table. Before the first thread is made.

@@ -188,8 +188,7 @@ instant_prepare(void)
 {
   int saved = errno;
 
-  if (process.secure || call.telling || call.taken ||
-      (guard_filtered() && !guard_allows_report()))
+  if (process.secure || call.telling || call.taken || (guard_filtered() && !guard_allows_report()))
     return;
   call_forget_capture();  // of a fork that no handler saw the end of, or that a signal handler is
                           // in

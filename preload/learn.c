@@ -80,7 +80,8 @@ forget(struct learn *learn)
 
 // Tells of a fork of this site, in the parent; or in the child, after the parent has gone on.
 static void
-tell(const struct learn *learn, pid_t child, enum lesson_verdict verdict, const char *reason)
+tell(const struct learn *learn, const char *action, pid_t child, enum lesson_verdict verdict,
+     const char *reason)
 {
   char bytes[2048];
   struct text t = {.bytes = bytes, .size = sizeof bytes};
@@ -94,12 +95,13 @@ tell(const struct learn *learn, pid_t child, enum lesson_verdict verdict, const 
       .reason = reason,
       .calls = learn->lesson ? learn->lesson->calls : "",
       .child = child,
+      .stack = verdict == LESSON_SAFE ? learn->lesson->reach : 0,
       .after_ns = now_ns(CLOCK_MONOTONIC) - learn->began,
   };
 
   if (!output_wants_events())
     return;
-  event_redirect(&t, "learned", &story);
+  event_redirect(&t, action, &story);
   if (!t.truncated)
     output_event(&t);
 }
@@ -138,7 +140,7 @@ prepare(const void *return_address, uint64_t sp)
   if (why) {
     fork_site_refuse(learn->site, false, why);
     name_site(learn);
-    tell(learn, 0, LESSON_UNKNOWN, why);
+    tell(learn, "learned", 0, LESSON_UNKNOWN, why);
     forget(learn);
     return NULL;
   }
@@ -196,6 +198,7 @@ list(const struct learn *learn, enum lesson_verdict verdict)
       .has_offset = true,
       .learned = true,
       .forks = verdict == LESSON_SAFE ? atomic_load(&site->safe) : 0,
+      .stack = verdict == LESSON_SAFE ? atomic_load(&site->reach) : 0,
   };
 
   if (verdict == LESSON_SAFE && rule.forks != SITES_FORKS)
@@ -217,7 +220,7 @@ record(struct learn *learn, pid_t child, enum lesson_verdict verdict)
     fork_site_safe(learn->site, learn->lesson->reach);
   else
     fork_site_refuse(learn->site, verdict == LESSON_DENIED, reason);
-  tell(learn, child, verdict, reason);
+  tell(learn, "learned", child, verdict, reason);
   list(learn, verdict);
 }
 
@@ -410,7 +413,8 @@ conclude(struct learn *learn, pid_t child)
              "another thread wrote the frame that calls fork");
   }
   if (verdict == LESSON_NONE) {
-    tell(learn, child, LESSON_UNKNOWN, "its child waits for a lock that no thread of it holds");
+    tell(learn, "replaced", child, LESSON_UNKNOWN,
+         "it waits for a lock that no thread of it holds");
     return false;
   }
   record(learn, child, verdict);

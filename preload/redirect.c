@@ -116,12 +116,12 @@ lesson_refuses(const struct fork_site *site)
 static const char *
 verdict_refuses(const struct redirect_site *site)
 {
-  if ((site->verdict == SITE_NONE || site->verdict == SITE_UNKNOWN) &&
+  if ((site->rule.verdict == SITE_NONE || site->rule.verdict == SITE_UNKNOWN) &&
       process_options()->redirect == REDIRECT_AUTO)
     return lesson_refuses(site->learned);
-  switch (site->verdict) {
+  switch (site->rule.verdict) {
   case SITE_ALLOW: return NULL;
-  case SITE_DENY: return site->reason[0] ? site->reason : "the sites file denies it";
+  case SITE_DENY: return site->rule.reason[0] ? site->rule.reason : "the sites file denies it";
   case SITE_UNKNOWN: return "it is not known whether it may be";
   case SITE_NONE: break;
   }
@@ -134,12 +134,17 @@ verdict_refuses(const struct redirect_site *site)
 static size_t
 part_to_save(const struct redirect *r, const struct entry_frame *frame, uint64_t top)
 {
-  uint64_t sp = (uint64_t)(uintptr_t)frame, frame_end = r->trap + sizeof r->trap;
+  const struct site_rule *rule = &r->site->rule;
+  uint64_t sp = (uint64_t)(uintptr_t)frame, end = r->trap + sizeof r->trap, reach = 0;
 
-  if (r->site->verdict == SITE_ALLOW || !r->site->learned)
+  if (rule->verdict == SITE_ALLOW)
+    reach = rule->learned ? rule->stack : 0;
+  else if (r->site->learned)
+    reach = r->site->learned->reach;
+  if (!reach)
     return top - sp;
-  uint64_t reached = sp + sizeof *frame + r->site->learned->reach;
-  uint64_t end = reached > frame_end ? reached : frame_end;
+  if (end < sp + sizeof *frame + reach)
+    end = sp + sizeof *frame + reach;
   return (end < top ? end : top) - sp;
 }
 

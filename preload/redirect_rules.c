@@ -8,6 +8,7 @@
 #include "sites_known.h"
 #include "text_buffer.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,8 @@ read_file(void)
 
   if (!path[0])
     return;
+  if (fd == -ENOENT && process_options()->redirect == REDIRECT_AUTO)
+    return;  // it is written at the end
   if (fd < 0) {
     complain(0, strerrordesc_np((int)-fd));
     return;
@@ -79,24 +82,27 @@ read_file(void)
     munmap(bytes, MOST_BYTES + 1);
 }
 
-enum site_verdict
-redirect_rules_verdict(const char *module, uint64_t offset, const char *function, char *reason,
-                       size_t size, bool *exact)
+struct site_rule
+redirect_rules_find(const char *module, uint64_t offset, const char *function)
 {
   static bool read;
   const struct site_rule *best = NULL;
+  struct site_rule found = {.verdict = SITE_NONE};
 
   if (!read)
     read_file();
   read = true;
   for (int i = 0; i < rule_count; i++) {
     const struct site_rule *rule = &rules[i];
-    if (!sites_match(rule, module, offset, function))
-      continue;
-    best = best ? sites_stronger(best, rule) : rule;
+    if (sites_match(rule, module, offset, function))
+      best = best ? sites_stronger(best, rule) : rule;
   }
-  const char *why = best ? best->reason : sites_known(module, function);
-  *exact = best && best->has_offset;
-  snprintf(reason, size, "%s", why ? why : "");
-  return best ? best->verdict : why ? SITE_ALLOW : SITE_NONE;
+  if (best)
+    return *best;
+  const char *why = sites_known(module, function);
+  if (why) {
+    found.verdict = SITE_ALLOW;
+    snprintf(found.reason, sizeof found.reason, "%s", why);
+  }
+  return found;
 }

@@ -3,8 +3,6 @@
 
 #include "sites.h"
 
-#include <stddef.h>
-
-// The verdict and its reason. *exact: it is of a line with an offset. The file is read at the first call; a bad line is named on stderr.
-enum site_verdict redirect_rules_verdict(const char *module, uint64_t offset, const char *function,
-                                         char *reason, size_t size, bool *exact);
+// The rule that holds for it; its verdict is SITE_NONE where there is none. The file is read at the
+// first call, and a bad line is named on stderr. One thread at a time.
+struct site_rule redirect_rules_find(const char *module, uint64_t offset, const char *function);

@@ -111,7 +111,6 @@ static void
 fill(struct redirect_site *site, const struct entry_frame *frame, const struct modules *modules)
 {
   struct calling_frame calling = {.sp = 0};
-  bool exact;
 
   site->return_address = frame->return_address;
   snprintf(site->module, sizeof site->module, "-");
@@ -126,9 +125,8 @@ fill(struct redirect_site *site, const struct entry_frame *frame, const struct m
   find_slot(site, frame);
   look_for_rseq(modules);
   symbol_done();
-  site->verdict = redirect_rules_verdict(site->module, site->offset, site->function, site->reason,
-                                         sizeof site->reason, &exact);
-  site->never = language_fork(site->module, site->function, exact);
+  site->rule = redirect_rules_find(site->module, site->offset, site->function);
+  site->never = language_fork(site->module, site->function, site->rule.has_offset);
 }
 
 struct redirect_site *

@@ -17,9 +17,8 @@ struct redirect_site {
   uint64_t return_address;
   uint64_t offset;  // in the module: of the return address
   char module[64], function[96];
-  enum site_verdict verdict;
-  char reason[160];
-  const char *never;  // why it is never redirected, whatever the file says, or NULL
+  struct site_rule rule;  // of the sites file or the built-in list, or SITE_NONE
+  const char *never;      // why it is never redirected, whatever the file says, or NULL
   // Where the return address of the calling function stands: this far from a register's value at
   // the call.
   enum { SLOT_UNKNOWN, SLOT_SP, SLOT_BP } slot;

@@ -95,9 +95,9 @@ find_sections(const struct file *f, int *count)
 {
   const Elf64_Ehdr *header = (const void *)f->bytes;
 
-  if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-      header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff % 8 != 0 ||
-      header->e_shoff > f->size ||
+  if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+      header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_shentsize != sizeof(Elf64_Shdr) ||
+      header->e_shoff % 8 != 0 || header->e_shoff > f->size ||
       header->e_shnum > (f->size - header->e_shoff) / sizeof(Elf64_Shdr))
     return NULL;
   *count = header->e_shnum;

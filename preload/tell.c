@@ -120,8 +120,10 @@ tell_first(struct telling *telling)
   struct modules *modules = modules_read();
   story->modules = modules;
   story_fill(story, call.snapshot, &own, &telling->arena);
-  struct site *site = call.redirect ? NULL : site_add(call.registers.at[REG_SP], story->site.frames, story->site.count,
-                               python_story_place(), story->id, &known);
+  struct site *site = call.redirect
+                          ? NULL
+                          : site_add(call.registers.at[REG_SP], story->site.frames,
+                                     story->site.count, python_story_place(), story->id, &known);
   if (site)
     story->seen = ++site->seen;
   if (known) {

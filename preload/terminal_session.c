@@ -22,8 +22,7 @@ terminal_session_read(struct terminal_session *session)
     return;
   for (int fd = 0; fd < DESCRIPTORS; fd++) {
     // Both fail but for the controlling terminal of the caller's session (tty_ioctl(4)).
-    if (RAW(SYS_ioctl, fd, TIOCGSID, &leader) != 0 ||
-        RAW(SYS_ioctl, fd, TIOCGPGRP, &group) != 0)
+    if (RAW(SYS_ioctl, fd, TIOCGSID, &leader) != 0 || RAW(SYS_ioctl, fd, TIOCGPGRP, &group) != 0)
       continue;
     if (session->leads_session)
       session->terminal = fd;
