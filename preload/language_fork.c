@@ -12,6 +12,7 @@ static const struct {
     {"retry_fork_ruby", "Ruby's fork: the interpreter mends itself in the child"},
     {"rb_f_fork", "Ruby's fork: the interpreter mends itself in the child"},
     {"Perl_pp_fork", "Perl's fork: the interpreter runs on in the child"},
+    {"apr_proc_create", "APR empties its memory pools in the child"},
     {"zif_pcntl_fork", "PHP's pcntl_fork(): the interpreter runs on in the child"},
 };
 

@@ -1,5 +1,6 @@
-// The fork() that a language gives to its programs: the child's interpreter writes its state before
-// it calls anything that could be noticed, so such a fork is never redirected.
+// Forks that are never redirected, whatever the sites file says: the child writes its parent's
+// state before it calls anything that could be noticed. Most are the fork() that a language gives
+// to its programs.
 #pragma once
 
 #include <stdbool.h>

@@ -285,8 +285,9 @@ learn_child(struct learn *learn)
   else if (!return_trap_set((uint64_t *)learn->frame.return_slot, on_return))
     refuse(LESSON_UNKNOWN, "it has a shadow stack");
   else if ((error = write_watch_start(notes->before)) < 0)
-    refuse(LESSON_UNKNOWN, error == -EPERM ? "write tracking is not allowed here"
-                                           : "no write tracking on this kernel (6.7 needed)");
+    refuse(LESSON_UNKNOWN, error == -EPERM || error == -EACCES
+                               ? "write tracking is not allowed here"
+                               : "no write tracking on this kernel (6.7 needed)");
   errno = saved;
 }
 

@@ -1,7 +1,10 @@
 // Usage: redirect_many THREADS FORKS HOW. Each of THREADS forks so often and waits for the child; a
-// further thread writes what they all share. Prints what has gone wrong, and nothing is left behind:
-// descriptors, children, memory (test_redirect.py).
-// HOW: exec; exit: _exit(); real: the child becomes a process of its own; time: it calls localtime_r().
+// further thread keeps locks of libc busy. Prints what has gone wrong, and what is left behind:
+// descriptors, children, memory (test_redirect.py). HOW:
+//   exec   the child execs
+//   exit   it calls _exit()
+//   real   it becomes a process of its own
+//   time   it calls localtime_r(), and execs
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>

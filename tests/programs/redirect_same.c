@@ -165,7 +165,8 @@ set_signals(void)
 
   sigaction(SIGUSR1, NULL, &action);
   say("handler of SIGUSR1 %s\n", action.sa_handler == on_signal ? "is ours" : "is another");
-  say("handler of SIGTERM %s\n", signal(SIGTERM, SIG_IGN) == SIG_DFL ? "was default" : "was another");
+  say("handler of SIGTERM %s\n",
+      signal(SIGTERM, SIG_IGN) == SIG_DFL ? "was default" : "was another");
   signal(SIGTERM, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGUSR1, SIG_DFL);
