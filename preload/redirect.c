@@ -89,16 +89,19 @@ redirect_thread(void)
   (void)libc_layout_stack_top(&bottom);
 }
 
-// unshare(CLONE_NEWPID) gives the children of the calling thread another PID namespace.
+// unshare(CLONE_NEWPID) gives the children of the calling thread another PID namespace, which /proc
+// shows only when the first of them is there (kernel/pid_namespace.c).
 static const char *
 namespace_obstacle(void)
 {
   struct stat own, of_children;
 
-  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &own, 0) != 0 ||
-      RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &of_children, 0) != 0)
+  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &own, 0) != 0)
     return "/proc cannot be read";
-  return own.st_ino == of_children.st_ino ? NULL : "children are in another PID namespace";
+  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &of_children, 0) != 0 ||
+      own.st_ino != of_children.st_ino)
+    return "children are in another PID namespace";
+  return NULL;
 }
 
 // In auto mode, of a site that the file says nothing of.

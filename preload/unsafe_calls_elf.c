@@ -195,7 +195,7 @@ unsafe_calls_borrowed(void)
 bool
 unsafe_calls_any(pid_t child)
 {
-  struct unsafe_call theirs[CALLS];
+  struct unsafe_call theirs[CALLS] = {{.called = false}};
   struct iovec local = {theirs, sizeof theirs}, remote = {forkhound_calls, sizeof theirs};
 
   if (RAW(SYS_process_vm_readv, child, &local, 1, &remote, 1, 0) != (long)sizeof theirs)

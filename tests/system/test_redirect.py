@@ -5,7 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from harness import COMMAND, bare, build_program, driven, plain, side_by_side
+from harness import COMMAND, bare, build_program, driven, environment, plain, side_by_side
 from test_learn import REFUSED, SAFE, learn
 
 PREPARE = ("none", "group", "terminal_group", "session", "terminal", "ids", "limits", "descriptors",
@@ -168,7 +168,8 @@ def test_refusals():
     for how, reason in REFUSALS.items():
         flags = ["-DSEQUENCES"] if how == "sequences" else []
         run = redirected([build_program("redirect_refused", *flags), how],
-                         ["allow redirect_refused start", "allow redirect_refused-DSEQUENCES start"])
+                         ["allow redirect_refused start", "allow redirect_refused-DSEQUENCES start"],
+                         env=environment(FORKHOUND_OPTIONS="capture=off"))
         assert run.status == 0, (how, run.err)
         assert actions(run) == [("refused", reason)], (how, actions(run))
 
