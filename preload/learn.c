@@ -90,7 +90,7 @@ tell(const struct learn *learn, pid_t child, enum lesson_verdict verdict, const 
                  : verdict == LESSON_DENIED ? "deny"
                                             : "unknown",
       .reason = reason,
-      .calls = learn->lesson ? learn->lesson->calls : "",
+      .calls = learn->lesson->calls,
       .child = child,
       .after_ns = now_ns(CLOCK_MONOTONIC) - learn->began,
   };
@@ -285,8 +285,8 @@ learn_child(struct learn *learn)
   errno = saved;
 }
 
-static bool
-watching(void)
+bool
+learn_watches(void)
 {
   return watched && watched_pid == getpid();
 }
@@ -314,7 +314,7 @@ learn_exec(void)
 {
   int saved = errno;
 
-  if (watching()) {
+  if (learn_watches()) {
     enum lesson_verdict verdict = judge();
     exec_failed = true;  // until it succeeds
     publish(watched, verdict);
@@ -329,7 +329,7 @@ learn_exit(void)
 {
   int saved = errno;
 
-  if (watching()) {
+  if (learn_watches()) {
     // It may have found nothing to exec.
     if (!exec_failed && !process.exec_error)
       refuse(LESSON_DENIED, "ended without exec");
@@ -344,7 +344,7 @@ learn_refuse(const char *what)
 {
   int saved = errno;
 
-  if (watching())
+  if (learn_watches())
     refuse(LESSON_DENIED, what);
   errno = saved;
 }
@@ -367,13 +367,10 @@ wait_for_verdict(struct lesson *lesson, pid_t child)
   int verdict;
 
   while ((verdict = futex_wait_shared(&lesson->verdict, wait)) == LESSON_NONE) {
-    bool ended = has_ended(child);
-    if (ended && (verdict = atomic_load(&lesson->verdict)) == LESSON_NONE) {
-      snprintf(lesson->reason, sizeof lesson->reason, "ended without exec");
-      return LESSON_DENIED;
-    }
-    if (!ended && now_ns(CLOCK_MONOTONIC) > end) {
-      snprintf(lesson->reason, sizeof lesson->reason, "%s", too_slow);
+    bool ended = has_ended(child), late = now_ns(CLOCK_MONOTONIC) > end;
+    if ((ended || late) && atomic_load(&lesson->verdict) == LESSON_NONE) {
+      snprintf(lesson->reason, sizeof lesson->reason, "%s",
+               ended ? "ended without exec" : too_slow);
       return LESSON_DENIED;
     }
     wait = wait * 2 < WAIT_MOST_NS ? wait * 2 : WAIT_MOST_NS;

@@ -30,6 +30,9 @@ void learn_child(struct learn *learn);
 // one: what changes its stack meanwhile is another thread. errno is unchanged.
 void learn_after(struct learn *learn, pid_t child);
 
+// Whether this process is a child that is watched.
+bool learn_watches(void);
+
 // What the child does. Each costs a test where none is watched; errno is unchanged.
 void learn_exec(void);                // at each exec that will be tried
 void learn_exit(void);                // at its end without exec

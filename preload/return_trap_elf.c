@@ -23,10 +23,10 @@ forkhound_returned(void)
 // (DW_CFA_val_expression for column 16, DWARF 5 section 6.4.2.3): its distance stands before the
 // stub, whose own address is in that column for the frames inside. The nop is there because
 // unwinders look for the tables of the byte before a return address. The stub and its caller have
-// the same canonical frame address, by which unwinders tell frames apart; for the caller of a signal
-// frame they do so in another way, and take its address as it is, not of the byte before: so the
-// stub is one, and gives that byte. A function's results are in rax, rdx, xmm0 and xmm1 (x86-64 psABI
-// 3.2.3).
+// the same canonical frame address, by which unwinders tell frames apart; for the caller of a
+// signal frame they do so in another way, and take its address as it is, not of the byte before: so
+// the stub is one, and gives that byte. A function's results are in rax, rdx, xmm0 and xmm1 (x86-64
+// psABI 3.2.3).
 __asm__(".text\n"
         ".p2align 4\n"
         "1:\n"
