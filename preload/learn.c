@@ -13,6 +13,7 @@
 #include "return_trap.h"
 #include "sites_file.h"
 #include "symbol.h"
+#include "task.h"
 #include "thread.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -28,6 +30,7 @@
 
 enum {
   WAIT_CHILD_NS = 200000000,  // what the thread that forks may wait for a borrowed child
+  GIVE_UP_NS = 2000000000,    // for one that gets no processor
   WAIT_FIRST_NS = 500000,
   WAIT_MOST_NS = 20000000,
   WAIT_UNWINDER_NS = 1000000000,
@@ -282,6 +285,7 @@ learn_child(struct learn *learn)
   else if ((error = write_watch_start(notes->before)) < 0)
     refuse(LESSON_UNKNOWN, error == -EPERM ? "write tracking is not allowed here"
                                            : "no write tracking on this kernel (6.7 needed)");
+  atomic_store(&learn->lesson->watched_at, now_ns(CLOCK_MONOTONIC));
   errno = saved;
 }
 
@@ -289,6 +293,23 @@ bool
 learn_watches(void)
 {
   return watched && watched_pid == getpid();
+}
+
+// Whether it has taken longer than a borrowed child may, not counting what our own work took before
+// and what it waited for a processor (proc_pid_schedstat(5)).
+static bool
+is_late(const struct lesson *lesson, pid_t child)
+{
+  uint64_t began = atomic_load(&lesson->watched_at), waited = 0;
+  char text[128], *rest;
+
+  if (!began || now_ns(CLOCK_MONOTONIC) - began <= WAIT_CHILD_NS)
+    return false;
+  if (task_read(child, 0, "schedstat", text, sizeof text) > 0) {
+    strtoull(text, &rest, 10);
+    waited = strtoull(rest, NULL, 10);
+  }
+  return now_ns(CLOCK_MONOTONIC) - began > WAIT_CHILD_NS + waited;
 }
 
 static enum lesson_verdict
@@ -302,7 +323,7 @@ judge(void)
   unsafe_calls_list(&calls);
   if (call)
     snprintf(lesson->reason, sizeof lesson->reason, "called %s", call);
-  else if (now_ns(CLOCK_MONOTONIC) - watched->began > WAIT_CHILD_NS)
+  else if (is_late(lesson, watched_pid))
     snprintf(lesson->reason, sizeof lesson->reason, "%s", too_slow);
   else
     return lesson_judge(&watched->notes);
@@ -362,12 +383,13 @@ has_ended(pid_t child)
 static enum lesson_verdict
 wait_for_verdict(struct lesson *lesson, pid_t child)
 {
-  uint64_t end = now_ns(CLOCK_MONOTONIC) + WAIT_CHILD_NS;
+  uint64_t end = now_ns(CLOCK_MONOTONIC) + GIVE_UP_NS;
   long wait = WAIT_FIRST_NS;
   int verdict;
 
   while ((verdict = futex_wait_shared(&lesson->verdict, wait)) == LESSON_NONE) {
-    bool ended = has_ended(child), late = now_ns(CLOCK_MONOTONIC) > end;
+    bool ended = has_ended(child);
+    bool late = is_late(lesson, child) || now_ns(CLOCK_MONOTONIC) > end;
     if ((ended || late) && atomic_load(&lesson->verdict) == LESSON_NONE) {
       snprintf(lesson->reason, sizeof lesson->reason, "%s",
                ended ? "ended without exec" : too_slow);
