@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { WAIT_UNWINDER_NS = 1000000000, FRAMES = 8, OWN_STACK = 16384 };
+enum { WAIT_UNWINDER_NS = 1000000000, FRAMES = 8, OWN_STACK = 64 * 1024 };
 
 bool
 calling_frame_name(struct calling_frame *frame, const void *return_address)
@@ -34,19 +34,19 @@ calling_frame_name(struct calling_frame *frame, const void *return_address)
   return true;
 }
 
-// From here outward to the caller of the calling function.
+// From here outward to the caller of the calling function. `bytes`: room for a copy of the stack;
+// ours may be small.
 static uint64_t
-find_slot(const struct registers *registers, uint64_t return_address)
+find_slot(const struct registers *registers, uint64_t return_address, unsigned char *bytes)
 {
   struct modules *modules = modules_read();
-  unsigned char bytes[OWN_STACK];
   struct stack_copy copy = {registers, bytes, registers->at[REG_SP], 0};
   struct frame frames[FRAMES];
   uint64_t slot = 0;
 
   if (!modules)
     return 0;
-  copy.length = memory_copy_own_stack(bytes, sizeof bytes, copy.address);
+  copy.length = memory_copy_own_stack(bytes, OWN_STACK, copy.address);
   unwind_begin(modules);
   int n = unwind_stack(&copy, frames, FRAMES);
   for (int i = 0; i + 1 < n && !slot; i++) {
@@ -75,14 +75,14 @@ calling_frame_find(struct calling_frame *frame, const void *return_address, uint
     return "it runs on a stack of its own";
   if (frame->stack_end - sp > CALLING_STACK)
     return "more than 256 KiB of the stack are in use";
-  *length = memory_copy(copy, frame->stack_end - sp, sp);
-  if (*length != frame->stack_end - sp)
-    return "its stack cannot be read";
   registers_here(&registers);
   if (!unwind_enter(WAIT_UNWINDER_NS))
     return "the frame that calls fork cannot be unwound";
-  frame->return_slot = find_slot(&registers, address);
+  frame->return_slot = find_slot(&registers, address, copy);
   unwind_leave();
+  *length = memory_copy(copy, frame->stack_end - sp, sp);
+  if (*length != frame->stack_end - sp)
+    return "its stack cannot be read";
   return frame->return_slot > sp && frame->return_slot < frame->stack_end
              ? NULL
              : "the frame that calls fork cannot be unwound";

@@ -172,8 +172,9 @@ before_exec(const char *path)
   fh_real_resolve();
   borrow_exec(path);
   // A failing try of a path search is no exec.
-  if (process_is_child() && (!path || access(path, X_OK) == 0)) {
+  if (learn_watches() && (!path || access(path, X_OK) == 0))
     learn_exec();
+  if (process_is_child() && (!path || access(path, X_OK) == 0)) {
     if (output_wants_events()) {
       tell_exec(path ? path : "(descriptor)", 0);
       process.exec_told = true;
@@ -351,11 +352,11 @@ before_exit(int status)
 {
   int saved = errno;
 
+  learn_exit();
   if (!process_is_child()) {
     errno = saved;
     return;
   }
-  learn_exit();
   if (output_wants_events()) {
     char bytes[2048];
     struct text t = {.bytes = bytes, .size = sizeof bytes};

@@ -15,6 +15,7 @@
 #include "sites_file.h"
 #include "stuck_child.h"
 #include "symbol.h"
+#include "task.h"
 #include "thread.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
@@ -23,6 +24,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -30,6 +32,7 @@
 
 enum {
   WAIT_CHILD_NS = 200000000,  // what the thread that forks may wait for a borrowed child
+  GIVE_UP_NS = 2000000000,    // for one that gets no processor
   WAIT_FIRST_NS = 500000,
   WAIT_MOST_NS = 20000000,
   WAIT_UNWINDER_NS = 1000000000,
@@ -93,7 +96,7 @@ tell(const struct learn *learn, const char *action, pid_t child, enum lesson_ver
                  : verdict == LESSON_DENIED ? "deny"
                                             : "unknown",
       .reason = reason,
-      .calls = learn->lesson ? learn->lesson->calls : "",
+      .calls = learn->lesson->calls,
       .child = child,
       .stack = verdict == LESSON_SAFE ? learn->lesson->reach : 0,
       .after_ns = now_ns(CLOCK_MONOTONIC) - learn->began,
@@ -288,13 +291,31 @@ learn_child(struct learn *learn)
     refuse(LESSON_UNKNOWN, error == -EPERM || error == -EACCES
                                ? "write tracking is not allowed here"
                                : "no write tracking on this kernel (6.7 needed)");
+  atomic_store(&learn->lesson->watched_at, now_ns(CLOCK_MONOTONIC));
   errno = saved;
 }
 
-static bool
-watching(void)
+bool
+learn_watches(void)
 {
   return watched && watched_pid == getpid();
+}
+
+// Whether it has taken longer than a borrowed child may, not counting what our own work took before
+// and what it waited for a processor (proc_pid_schedstat(5)).
+static bool
+is_late(const struct lesson *lesson, pid_t child)
+{
+  uint64_t began = atomic_load(&lesson->watched_at), waited = 0;
+  char text[128], *rest;
+
+  if (!began || now_ns(CLOCK_MONOTONIC) - began <= WAIT_CHILD_NS)
+    return false;
+  if (task_read(child, 0, "schedstat", text, sizeof text) > 0) {
+    strtoull(text, &rest, 10);
+    waited = strtoull(rest, NULL, 10);
+  }
+  return now_ns(CLOCK_MONOTONIC) - began > WAIT_CHILD_NS + waited;
 }
 
 static enum lesson_verdict
@@ -308,7 +329,7 @@ judge(void)
   unsafe_calls_list(&calls);
   if (call)
     snprintf(lesson->reason, sizeof lesson->reason, "called %s", call);
-  else if (now_ns(CLOCK_MONOTONIC) - watched->began > WAIT_CHILD_NS)
+  else if (is_late(lesson, watched_pid))
     snprintf(lesson->reason, sizeof lesson->reason, "%s", too_slow);
   else
     return lesson_judge(&watched->notes);
@@ -320,7 +341,7 @@ learn_exec(void)
 {
   int saved = errno;
 
-  if (watching()) {
+  if (learn_watches()) {
     enum lesson_verdict verdict = judge();
     exec_failed = true;  // until it succeeds
     publish(watched, verdict);
@@ -335,7 +356,7 @@ learn_exit(void)
 {
   int saved = errno;
 
-  if (watching()) {
+  if (learn_watches()) {
     // It may have found nothing to exec.
     if (!exec_failed && !process.exec_error)
       refuse(LESSON_DENIED, "ended without exec");
@@ -350,7 +371,7 @@ learn_refuse(const char *what)
 {
   int saved = errno;
 
-  if (watching())
+  if (learn_watches())
     refuse(LESSON_DENIED, what);
   errno = saved;
 }
@@ -368,20 +389,18 @@ has_ended(pid_t child)
 static enum lesson_verdict
 wait_for_verdict(struct lesson *lesson, pid_t child)
 {
-  uint64_t end = now_ns(CLOCK_MONOTONIC) + WAIT_CHILD_NS;
+  uint64_t end = now_ns(CLOCK_MONOTONIC) + GIVE_UP_NS;
   long wait = WAIT_FIRST_NS;
   int verdict;
 
   while ((verdict = futex_wait_shared(&lesson->verdict, wait)) == LESSON_NONE) {
     bool ended = has_ended(child);
-    if (ended && (verdict = atomic_load(&lesson->verdict)) == LESSON_NONE) {
-      snprintf(lesson->reason, sizeof lesson->reason, "ended without exec");
-      return LESSON_DENIED;
-    }
-    if (!ended && now_ns(CLOCK_MONOTONIC) > end) {
-      if (stuck_child(child))
-        return LESSON_NONE;
-      snprintf(lesson->reason, sizeof lesson->reason, "%s", too_slow);
+    bool late = is_late(lesson, child) || now_ns(CLOCK_MONOTONIC) > end;
+    if (late && !ended && stuck_child(child))
+      return LESSON_NONE;
+    if ((ended || late) && atomic_load(&lesson->verdict) == LESSON_NONE) {
+      snprintf(lesson->reason, sizeof lesson->reason, "%s",
+               ended ? "ended without exec" : too_slow);
       return LESSON_DENIED;
     }
     wait = wait * 2 < WAIT_MOST_NS ? wait * 2 : WAIT_MOST_NS;

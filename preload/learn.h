@@ -31,6 +31,9 @@ void learn_child(struct learn *learn);
 // stuck_child.h). errno is unchanged.
 bool learn_after(struct learn *learn, pid_t child);
 
+// Whether this process is a child that is watched.
+bool learn_watches(void);
+
 // What the child does. Each costs a test where none is watched; errno is unchanged.
 void learn_exec(void);                // at each exec that will be tried
 void learn_exit(void);                // at its end without exec

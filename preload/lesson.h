@@ -14,7 +14,8 @@ enum lesson_verdict { LESSON_NONE, LESSON_SAFE, LESSON_DENIED, LESSON_UNKNOWN };
 
 // Shared by parent and child (MAP_SHARED).
 struct lesson {
-  _Atomic int verdict;  // futex: an enum lesson_verdict; what follows is written before
+  _Atomic int verdict;          // futex: an enum lesson_verdict; what follows is written before
+  _Atomic uint64_t watched_at;  // CLOCK_MONOTONIC, ns; 0: not yet
   char reason[160];
   char calls[128];   // that are not async-signal-safe, with commas between them
   char path[256];    // of the file whose data was written, or ""

@@ -10,13 +10,11 @@ enum {
   GLOBAL_STEPS = 1,
 };
 
-static bool
-points_into_frame(uint64_t word, const struct notes *notes)
-{
-  uint64_t length = notes->frame->return_slot + sizeof(uint64_t) - notes->frame->sp;
-
-  return word - notes->frame->sp < (length > notes->lesson->reach ? length : notes->lesson->reach);
-}
+struct search {
+  struct notes *notes;
+  uint64_t frame, length;  // what must not be pointed to
+  uint64_t low, high;      // of all mappings
+};
 
 // Of the sorted list.
 static const struct mapping *
@@ -51,62 +49,81 @@ is_new(struct notes *notes, uint64_t address, int steps)
   return false;
 }
 
-static bool leads_to_frame(const uint64_t *words, const uint64_t *end, int steps,
-                           struct notes *notes);
+static bool leads_to_frame(const struct search *s, const uint64_t *words, const uint64_t *end,
+                           int steps);
 
 static bool
-word_leads_to_frame(uint64_t word, int steps, struct notes *notes)
+block_leads_to_frame(const struct search *s, uint64_t address, int steps)
 {
-  if (points_into_frame(word, notes))
+  const struct mapping *m = find_mapping(s->notes->before, address);
+
+  // The own stack holds addresses of itself: who knows one of its outer frames knows none of this.
+  if (!m || !m->readable || !m->writable || m->shared || lesson_is_own(s->notes, address) ||
+      (s->frame >= m->start && s->frame < m->end) || !is_new(s->notes, address, steps))
+    return false;
+  uint64_t end = m->end - address > STEP ? address + STEP : m->end;
+  return leads_to_frame(s, (const uint64_t *)address, (const uint64_t *)end, steps);
+}
+
+static inline bool
+word_leads_to_frame(const struct search *s, uint64_t word, int steps)
+{
+  if (word - s->frame < s->length)
     return true;
-  if (steps == 0 || word < 4096 || word % sizeof(uint64_t) != 0)
-    return false;
-  const struct mapping *m = find_mapping(notes->before, word);
-  uint64_t end = m && m->end - word > STEP ? word + STEP : m ? m->end : 0;
-  // The own stack holds addresses of itself; who knows one of its outer frames knows none of this.
-  if (!m || !m->readable || !m->writable || m->shared || lesson_is_own(notes, word) ||
-      (notes->frame->sp >= m->start && notes->frame->sp < m->end) || !is_new(notes, word, steps))
-    return false;
-  return leads_to_frame((const uint64_t *)word, (const uint64_t *)end, steps - 1, notes);
+  return steps > 0 && word >= s->low && word < s->high && word % sizeof word == 0 &&
+         block_leads_to_frame(s, word, steps - 1);
 }
 
 static bool
-leads_to_frame(const uint64_t *words, const uint64_t *end, int steps, struct notes *notes)
+leads_to_frame(const struct search *s, const uint64_t *words, const uint64_t *end, int steps)
 {
+  const struct search copy = *s;
+
   for (; words + 1 <= end; words++) {
-    if (word_leads_to_frame(*words, steps, notes))
+    if (word_leads_to_frame(&copy, *words, steps))
       return true;
   }
   return false;
 }
 
 static bool
-thread_knows(const struct registers *r, struct notes *notes)
+thread_knows(const struct search *s, const struct registers *r)
 {
-  const struct mapping *m = find_mapping(notes->before, r->at[REG_SP]);
+  const struct mapping *m = find_mapping(s->notes->before, r->at[REG_SP]);
 
   for (int i = 0; i < REGISTERS; i++) {
-    if (i != REG_SP && word_leads_to_frame(r->at[i], THREAD_STEPS, notes))
+    if (i != REG_SP && word_leads_to_frame(s, r->at[i], THREAD_STEPS))
       return true;
   }
   return m && m->readable &&
-         leads_to_frame((const uint64_t *)((r->at[REG_SP] - RED_ZONE) & ~7ul),
-                        (const uint64_t *)m->end, THREAD_STEPS, notes);
+         leads_to_frame(s, (const uint64_t *)((r->at[REG_SP] - RED_ZONE) & ~7ul),
+                        (const uint64_t *)m->end, THREAD_STEPS);
 }
 
 const char *
 pointer_holder(struct notes *notes)
 {
+  const struct mappings *m = notes->before;
+  struct search s = {
+      .notes = notes,
+      .frame = notes->frame->sp,
+      .length = notes->frame->return_slot + sizeof(uint64_t) - notes->frame->sp,
+      .low = m->at[0].start,
+      .high = m->at[m->count - 1].end,
+  };
+
+  if (s.length < notes->lesson->reach)
+    s.length = notes->lesson->reach;
   for (int i = 0; i < notes->threads->count; i++) {
-    if (thread_knows(&notes->threads->threads[i].registers, notes))
+    if (thread_knows(&s, &notes->threads->threads[i].registers))
       return "another thread has a pointer into the frame that calls fork";
   }
   for (int i = 0; i < notes->range_count; i++) {
     const struct range *r = &notes->ranges[i];
     if (r->kind == RANGE_DATA && !elf_data_is_libc(r->path) && !elf_data_is_loader(r->path) &&
-        leads_to_frame((const uint64_t *)(const void *)r->copy,
+        leads_to_frame(&s, (const uint64_t *)(const void *)r->copy,
                        (const uint64_t *)(const void *)(r->copy + (r->end - r->start)),
-                       GLOBAL_STEPS, notes))
+                       GLOBAL_STEPS))
       return "a global variable leads to the frame that calls fork";
   }
   return NULL;

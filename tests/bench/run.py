@@ -289,6 +289,26 @@ def redirected(bench):
     print()
 
 
+def learning(bench):
+    print("The same process with real forks that are learned from; microseconds until fork() returned / "
+          "until the child had ended:\nmedians of forks of which three more wait for the child. The bar is "
+          "of what learning adds, in real forks.\n")
+    print("| pages of 4 KiB | real fork | learning | added, call | added, end | bar | |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for mib, name in ((10, "10 MB"), (1024, "1 GB"), (4096, "4 GB")):
+        command = [bench.folder / "spawns", mib, 15 if mib > 1000 else 50, "fork"]
+
+        def run(options=""):
+            return [int(n) / 1e3 for n in bench.output(command, bench.library, options=options).split()]
+
+        real, ours = take_turns(2 if bench.quick else 5, run, lambda: run("redirect=learn"))
+        cells = [[min(column) for column in zip(*results)] for results in (real, ours)]
+        call, end = ((x - y) / y for x, y in zip(cells[1], cells[0]))
+        print(f"| {name} | {' | '.join(f'{a:.0f} / {b:.0f}' for a, b in cells)} | {call:.2f} | {end:.2f} "
+              f"| 1.5 | {verdict(max(call, end), max(call, end), 1.5)} |", flush=True)
+    print()
+
+
 def first_line(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True,
                           stderr=subprocess.STDOUT).stdout.splitlines()[0]
@@ -311,6 +331,7 @@ def main():
         bench = Bench(Path(folder), len(sys.argv) > 1)
         overhead(bench)
         redirected(bench)
+        learning(bench)
         watching(bench)
         reports(bench)
     print(f"\nload {os.getloadavg()[0]:.1f} at the end, after {time.monotonic() - begin:.0f} s.")
