@@ -17,7 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/time.h>
 
-enum { LOOKS = 2000, LOOK_NS = 50000, ANSWER_NS = 500000000 };
+enum { LOOKS = 2000, LOOK_NS = 50000, ANSWER_NS = 20000000 };
 
 _Noreturn void borrow_leave(struct borrow *b);
 _Noreturn void borrow_left(struct borrow *b);
@@ -93,10 +93,10 @@ static bool
 ask(struct borrow *b)
 {
   futex_set(&b->state, BORROW_ASKS);
-  while (futex_wait_shared(&b->answer, ANSWER_NS) == 0) {
+  do {
     if ((pid_t)RAW(SYS_getppid) != b->parent)
       return false;
-  }
+  } while (futex_wait_shared(&b->answer, ANSWER_NS) == 0);
   atomic_store(&b->answer, 0);
   return true;
 }

@@ -76,8 +76,11 @@ borrow_enter(struct entry_frame *frame)
 
   become_real("called fork", REAL_WHOLE);
   // Not of a signal handler that interrupts a wrapper.
-  if (!call.entry && redirect_decide(frame, &redirect))
+  if (!call.entry && redirect_decide(frame, &redirect)) {
     b = lend(frame, &redirect);
+    if (!b)
+      redirect_tell_refusal(redirect.site, "too many such forks at once, or no memory");
+  }
   if (b) {
     b->error = saved;
     b->mask = signals_block();

@@ -3,6 +3,7 @@
 // Usage: redirect_same PREPARE END.
 #include <linux/futex.h>
 #include <pty.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
@@ -247,6 +248,19 @@ end(void)
     if (child == 0)
       _exit(5);
     int status = 0;
+    bool waited = waitpid(child, &status, 0) == child;
+    say("waited %d, status %x\n", waited, status);
+  } else if (ends("spawns")) {
+    char name[] = "/bin/true", *arguments[] = {name, NULL};
+    pid_t child;
+    int status = 0, error = posix_spawn(&child, name, NULL, NULL, arguments, environ);
+    bool waited = waitpid(child, &status, 0) == child;
+    say("spawned %d, waited %d, status %x\n", error, waited, status);
+  } else if (ends("vforks")) {
+    int status = 0;
+    pid_t child = vfork();
+    if (child == 0)
+      _exit(6);
     bool waited = waitpid(child, &status, 0) == child;
     say("waited %d, status %x\n", waited, status);
   } else if (ends("spins")) {

@@ -15,7 +15,7 @@ BECOME_REAL = {
     "setenv": "called setenv", "exit": "called exit", "crash": "got a signal",
     "abort": "called abort", "raise": "called raise", "printf": "called ", "thread":
     "called pthread_create", "terminated": "got a signal", "signalled": "got a signal",
-    "forks": "called fork", "spins": "did not exec for 200 ms",
+    "forks": "called fork", "spawns": "called posix_spawn", "vforks": "called vfork", "spins": "did not exec for 200 ms",
     "returns": "returned from the function that called fork()",
 }
 
