@@ -51,7 +51,7 @@ give_back(const struct kept *kept)
   if (kept->death_signal)
     RAW(SYS_prctl, PR_SET_PDEATHSIG, kept->death_signal);
   for (int i = 1; i < KERNEL_SIGNALS; i++) {
-    if (kept->pending & 1ul << (i - 1))
+    if (i != BORROW_SIGNAL && (kept->pending & 1ul << (i - 1)))
       RAW(SYS_kill, RAW(SYS_getpid), i);
   }
 }
@@ -139,7 +139,8 @@ become_real(const char *reason, enum real_how how)
     own_thread(b);
   }
   descriptor_unlisted = false;
-  signals_restore((mask | 1ul << (BORROW_SIGNAL - 1)) & ~b->deferred);
+  const uint64_t own = 1ul << (BORROW_SIGNAL - 1);
+  signals_restore(((mask & ~own) | (b->mask & own)) & ~b->deferred);
   errno = saved;
 }
 

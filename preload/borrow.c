@@ -28,8 +28,10 @@ _Static_assert(offsetof(struct borrow, sp) == 0 && offsetof(struct borrow, paren
                "the layout in fork_entry_x86_64.S");
 
 __thread struct borrow *borrowed;
+struct borrow_changes borrow_changes;
 
 void borrow_returns(void);
+pid_t forkhound_fork(void);
 
 static struct borrow *
 lend(struct entry_frame *frame, const struct redirect *redirect)
@@ -50,6 +52,8 @@ lend(struct entry_frame *frame, const struct redirect *redirect)
   b->reason[0] = 0;
   b->path[0] = 0;
   b->began = now_ns(CLOCK_MONOTONIC);
+  b->environment_changes = borrow_changes.environment;
+  b->dumpable_changes = borrow_changes.dumpable;
   b->environment = environ;
   b->dumpable = (int)RAW(SYS_prctl, PR_GET_DUMPABLE);
   b->oom_score = oom_score_read();
@@ -106,10 +110,12 @@ borrow_begin(struct borrow *b)
 static void
 take_back(struct borrow *b)
 {
-  if ((int)RAW(SYS_prctl, PR_GET_DUMPABLE) != b->dumpable)
+  if (b->dumpable_changes == borrow_changes.dumpable &&
+      (int)RAW(SYS_prctl, PR_GET_DUMPABLE) != b->dumpable)
     RAW(SYS_prctl, PR_SET_DUMPABLE, b->dumpable);
   oom_score_restore(b->oom_score);
-  environ = b->environment;
+  if (b->environment_changes == borrow_changes.environment && environ != b->environment)
+    environ = b->environment;
   borrowed = NULL;
   descriptor_unlisted = false;
   memcpy((void *)b->sp, b->saved_stack, b->saved);
@@ -129,8 +135,9 @@ pid_t
 borrow_end(struct borrow *b)
 {
   int result = b->result, error = b->error;
+  bool refused = result == -ENOSYS || result == -EPERM || result == -EINVAL;
 
-  if (!b->captured)
+  if (!b->captured && result > 0)
     redirect_tell_begin(b);
   errno = error;
   pthread_setcancelstate(b->cancel_state, NULL);
@@ -139,7 +146,11 @@ borrow_end(struct borrow *b)
   memcpy(b->id, call.id, sizeof b->id);
   tell_end(result);
   redirect_tell(b);
+  if (refused)
+    redirect_tell_refusal(b->site, "clone3() is refused");
   borrow_pool_give(b);
+  if (refused)
+    return forkhound_fork();
   errno = result < 0 ? -result : error;
   return result < 0 ? -1 : result;
 }
@@ -157,7 +168,8 @@ borrow_exec(const char *path)
     return;
   }
   snprintf(b->path, sizeof b->path, "%s", path ? path : "(descriptor)");
-  while (!atomic_compare_exchange_strong(&b->gate, &open, GATE_EXECS)) {
+  while (!atomic_compare_exchange_strong(&b->gate, &open, GATE_EXECS) &&
+         (pid_t)RAW(SYS_getppid) == b->parent) {
     open = GATE_OPEN;
     RAW(SYS_sched_yield);
   }
@@ -174,17 +186,17 @@ borrow_exec_failed(void)
   atomic_store(&b->gate, GATE_OPEN);
 }
 
-_Noreturn void
+void
 borrow_exit(int status)
 {
   struct borrow *b = borrowed;
 
-  borrow_exec(NULL);
-  if (borrowed) {
-    b->ended = true;
-    b->status = (status & 0xff) << 8;
-    ender_exec(status);
-  }
+  borrow_exec(NULL);  // no signal of the parent comes from now on
+  if (!borrowed)
+    return;
+  b->ended = true;
+  b->status = (status & 0xff) << 8;
+  ender_exec(status);
   for (;;)
     RAW(SYS_exit_group, status);
 }

@@ -63,6 +63,7 @@ struct borrow {
   char **environment;
   int error;  // errno
   int dumpable;
+  unsigned environment_changes, dumpable_changes;  // as borrow_changes was
   int cancel_state;
   int oom_score;
   uint64_t mask;
@@ -93,8 +94,15 @@ pid_t borrow_end(struct borrow *b);
 // In the child: an exec begins, or has failed. `path`: NULL for a descriptor.
 void borrow_exec(const char *path);
 void borrow_exec_failed(void);
-// In the child: ends it with this status, under its own process id where that can be done.
-_Noreturn void borrow_exit(int status);
+// In the child: ends it with this status, under its own process id where that can be done. Returns
+// where there is none, or where it has become a process of its own.
+void borrow_exit(int status);
+
+// How often other threads than a borrowed child's have changed what its parent would get back.
+struct borrow_changes {
+  _Atomic unsigned environment, dumpable;
+};
+extern struct borrow_changes borrow_changes;
 
 // A fork child has the pool and no borrower.
 void borrow_forget(void);

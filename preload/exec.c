@@ -400,8 +400,7 @@ FH_EXPORT void
 _exit(int status)
 {
   fh_real_resolve();
-  if (borrowed)
-    borrow_exit(status);
+  borrow_exit(status);
   before_exit(status);
   fh_real._exit(status);
   __builtin_unreachable();

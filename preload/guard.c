@@ -280,6 +280,8 @@ prctl(int option, ...)
   fh_real_resolve();
   if (borrowed && changes_more_than_caller(option))
     become_real("called prctl", REAL_WHOLE);
+  if (!borrowed && option == PR_SET_DUMPABLE)
+    borrow_changes.dumpable++;
   if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER)
     remember((const struct sock_fprog *)a[1]);
   else if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT)

@@ -8,6 +8,7 @@ static const struct {
 } known[] = {
     {"os_fork", "Python's os.fork(): the interpreter mends itself in the child"},
     {"os_forkpty", "Python's os.forkpty(): the interpreter mends itself in the child"},
+    {"do_fork_exec", "with a preexec_fn Python's interpreter mends itself in the child"},
     {"rb_fork_ruby", "Ruby's fork: the interpreter mends itself in the child"},
     {"retry_fork_ruby", "Ruby's fork: the interpreter mends itself in the child"},
     {"rb_f_fork", "Ruby's fork: the interpreter mends itself in the child"},

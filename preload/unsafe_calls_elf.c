@@ -32,7 +32,12 @@ _Static_assert(sizeof(struct unsafe_call) == 56, "what the wrappers know");
 __attribute__((visibility("hidden"))) struct unsafe_call forkhound_calls[] = {
     FH_UNSAFE_CALLS(UNSAFE_ROW) FH_BORROWED_CALLS(BORROWED_ROW)};
 
-enum { CALLS = sizeof forkhound_calls / sizeof forkhound_calls[0], WATCHED = 1, BORROWED = 2 };
+enum {
+  CALLS = sizeof forkhound_calls / sizeof forkhound_calls[0],
+  ENVIRONMENT_CALLS = 4,  // the first ones
+  WATCHED = 1,
+  BORROWED = 2,
+};
 
 static _Atomic bool thread_made;
 
@@ -68,6 +73,10 @@ make_real(const struct unsafe_call *c, uint64_t *first_argument)
 __attribute__((visibility("hidden"))) void *
 forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
 {
+  if (!borrowed && c < forkhound_calls + ENVIRONMENT_CALLS)
+    borrow_changes.environment++;
+  if (!borrowed && c->effect == CHANGES_IDS)
+    borrow_changes.dumpable++;
   if (borrowed && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
     make_real(c, arguments);
   if (forkhound_watched & WATCHED)
