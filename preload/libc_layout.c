@@ -50,7 +50,12 @@ libc_layout_register_rseq(void)
 static bool
 rseq_is_known(void)
 {
-  return __rseq_size == 0 || RAW(SYS_rseq, rseq_area(), rseq_size(), 0, RSEQ_SIG) == -EBUSY;
+  if (__rseq_size == 0)
+    return true;
+  long result = RAW(SYS_rseq, rseq_area(), rseq_size(), 0, RSEQ_SIG);
+  if (result == 0)
+    RAW(SYS_rseq, rseq_area(), rseq_size(), RSEQ_FLAG_UNREGISTER, RSEQ_SIG);
+  return result == -EBUSY;
 }
 
 static bool

@@ -45,6 +45,25 @@ say_file(const char *name, const char *path)
   say("%s: %s%s", name, text, strchr(text, '\n') ? "" : "\n");
 }
 
+// The lines of a file that begin so.
+static void
+say_lines(const char *path, const char *begin)
+{
+  char text[4096];
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+  if (n >= 0)
+    close(fd);
+  text[n > 0 ? n : 0] = 0;
+  for (char *line = text; *line; line += strcspn(line, "\n") + 1) {
+    if (strncmp(line, begin, strlen(begin)) == 0)
+      say("%.*s\n", (int)strcspn(line, "\n"), line);
+    if (!strchr(line, '\n'))
+      break;
+  }
+}
+
 static void
 say_descriptors(void)
 {
@@ -73,6 +92,8 @@ say_signals(void)
           sigismember(&mask, i) == 1 ? " blocked" : "",
           sigismember(&pending, i) == 1 ? " pending" : "", action.sa_flags & ~0x04000000);
   }
+  say_lines("/proc/self/status", "SigBlk");
+  say_lines("/proc/self/status", "SigIgn");
   stack_t alternate;
   sigaltstack(NULL, &alternate);
   say("alternate stack: %s, %zu bytes\n", alternate.ss_flags & SS_DISABLE ? "none" : "set",

@@ -4,15 +4,18 @@
 //   deep       with more than 256 KiB of the stack in use
 //   namespace  with children in another PID namespace
 //   filter     under a seccomp filter that does not allow clone3()
+//   area       without the restartable sequences that libc says are there
 //   sequences  with a library that has restartable sequences: its file has their section
 #include <errno.h>
 #include <linux/filter.h>
+#include <linux/rseq.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -104,6 +107,9 @@ main(int argc, char **argv)
   pthread_t thread;
 
   how = argc > 1 ? argv[1] : "";
+  if (is("area"))
+    failed |= syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32,
+                      RSEQ_FLAG_UNREGISTER, RSEQ_SIG) != 0;
   pthread_create(&thread, NULL, idle, NULL);
   if (is("stack")) {
     on_own_stack();

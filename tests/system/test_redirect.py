@@ -172,6 +172,9 @@ def test_refusals():
                          env=environment(FORKHOUND_OPTIONS="capture=off"))
         assert run.status == 0, (how, run.err)
         assert actions(run) == [("refused", reason)], (how, actions(run))
+    run = redirected([build_program("redirect_refused"), "area"], ["allow redirect_refused start"])
+    assert run.status == 0 and actions(run) == [
+        ("unavailable", "restartable sequences are not registered the way libc says")], actions(run)
 
 
 def test_help_and_bad_options():
