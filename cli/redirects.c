@@ -27,29 +27,26 @@ line_of(const json_t *event)
 {
   const json_t *site = json_object_get(event, "site");
   const char *module = get_string(site, "module"), *offset = get_string(site, "offset"),
-             *function = get_string(site, "function"), *reason = get_string(event, "reason"),
-             *verdict = get_string(event, "verdict");
+             *function = get_string(site, "function"), *reason = get_string(event, "reason");
   if (is(event, "unavailable"))
     return xasprintf("not available, forks are real: %s", reason ? reason : "?");
   if (function && !strcmp(function, "-"))
     function = NULL;
-  if (!is(event, "learned"))
-    verdict = NULL;
   const char *what = is(event, "borrowed")       ? "is carried out as posix_spawn does"
                      : is(event, "materialised") ? "a child became a process of its own"
                      : is(event, "refused")      ? "is not redirected"
-                     : is(event, "learned")      ? "was learned from"
                      : is(event, "replaced")     ? "a stuck child was replaced"
                                                  : "?";
-  return xasprintf("%s+%s%s%s: %s%s%s%s%s", module ? base_name(module) : "?", offset ? offset : "?",
-                   function ? " " : "", function ? function : "", what, verdict ? ": " : "",
-                   verdict ? verdict : "", reason ? ": " : "", reason ? reason : "");
+  return xasprintf("%s+%s%s%s: %s%s%s", module ? base_name(module) : "?", offset ? offset : "?",
+                   function ? " " : "", function ? function : "", what, reason ? ": " : "",
+                   reason ? reason : "");
 }
 
 void
 redirects_render(FILE *out, struct redirects *redirects, const json_t *event, bool verbose)
 {
-  if (!verbose && !is(event, "unavailable"))
+  /* Of lessons learned_print() tells. */
+  if (is(event, "learned") || (!verbose && !is(event, "unavailable")))
     return;
   char *line = line_of(event);
   if (!redirects->told)
