@@ -15,7 +15,7 @@
 
 enum {
   PAGE = 4096,
-  LARGEST_DATA = 1 << 20,  // of one mapping that is copied
+  LARGEST_DATA = 2 << 20,  // of one mapping that is copied
   THREAD_STRUCT = 2304,    // bytes of glibc's struct pthread, or somewhat more
 };
 
@@ -34,17 +34,15 @@ page_of(uint64_t address)
 static void
 add_range(struct notes *notes, uint64_t start, uint64_t end, enum range_kind kind, const char *path)
 {
-  size_t length = end - start;
+  size_t length = end > start ? end - start : 0, room = LESSON_COPIES - notes->used;
 
-  if (start >= end)
+  // The words that a child may write come first in the data of a file.
+  length = length < LARGEST_DATA ? length : LARGEST_DATA;
+  length = length < room ? length : room;
+  if (length == 0 || notes->range_count == LESSON_RANGES)
     return;
-  if (notes->range_count == LESSON_RANGES || length > LARGEST_DATA ||
-      length > LESSON_COPIES - notes->used) {
-    notes->no_room = true;
-    return;
-  }
   notes->ranges[notes->range_count++] =
-      (struct range){start, end, notes->copies + notes->used, kind, path};
+      (struct range){start, start + length, notes->copies + notes->used, kind, path};
   notes->used += (length + 63) & ~63ul;
 }
 
