@@ -49,17 +49,23 @@ stack_end(uint64_t sp)
   return sp < block - block_size ? (block - block_size) & ~63ul : 0;
 }
 
-static void
-name_module(struct calling_frame *frame, const struct dl_find_object *found, uint64_t address)
+bool
+calling_frame_name(struct calling_frame *frame, const void *return_address)
 {
-  const char *path = found->dlfo_link_map->l_name;
+  uint64_t address = (uint64_t)(uintptr_t)return_address;
+  struct dl_find_object found;
 
+  // A return address may be the first byte of the next function's file.
+  if (_dl_find_object((void *)(uintptr_t)(address - 1), &found) != 0)
+    return false;
+  const char *path = found.dlfo_link_map->l_name;
   if (!*path)
     path = process.exe;
   const char *slash = strrchr(path, '/');
   snprintf(frame->path, sizeof frame->path, "%s", path);
   snprintf(frame->module, sizeof frame->module, "%.63s", slash ? slash + 1 : path);
-  frame->offset = address - found->dlfo_link_map->l_addr;
+  frame->offset = address - found.dlfo_link_map->l_addr;
+  return true;
 }
 
 // From here outward to the caller of the calling function. `bytes`: room for a copy of the stack;
@@ -91,14 +97,12 @@ calling_frame_find(struct calling_frame *frame, const void *return_address, uint
                    unsigned char *copy, size_t *length)
 {
   uint64_t address = (uint64_t)(uintptr_t)return_address;
-  struct dl_find_object found;
   struct registers registers;
 
   memset(frame, 0, sizeof *frame);
   frame->sp = sp;
-  if (_dl_find_object((void *)(uintptr_t)(address - 1), &found) != 0)
+  if (!calling_frame_name(frame, return_address))
     return "the code that calls fork is in no file";
-  name_module(frame, &found, address);
   frame->stack_end = block_size ? stack_end(sp) : 0;
   if (!frame->stack_end)
     return "it runs on a stack of its own";

@@ -16,6 +16,10 @@ struct calling_frame {
   uint64_t offset;  // of the return address in it
 };
 
+// Fills module, path and offset for the code that this return address is in; false: it is in no
+// file. No locks, no allocation.
+bool calling_frame_name(struct calling_frame *frame, const void *return_address);
+
 // Why it is not known, in words, or NULL. `copy` gets the stack from sp up, at most CALLING_STACK
 // bytes, *length of them. In the parent, before the fork: waits up to a second for another thread's
 // unwinding. No allocation but mmap.

@@ -152,6 +152,8 @@ deny_data(struct judge *j, uint64_t address, const char *path, const char *how)
 static void
 deny_same(struct judge *j, uint64_t page, const char *path)
 {
+  if (j->verdict == LESSON_DENIED)
+    return;
   deny_data(j, page, path, "wrote what was there already in the page ");
   j->notes->lesson->path[0] = 0;
 }
