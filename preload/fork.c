@@ -68,7 +68,7 @@ fork(void)
     return fh_real.fork();
   instant_begin("fork");
   struct learn *learn =
-      learn_before(__builtin_return_address(0), (uint64_t)(uintptr_t)__builtin_dwarf_cfa());
+      learn_before(__builtin_return_address(0), (uint64_t)(uintptr_t)__builtin_dwarf_cfa(), 0);
   call.learn = learn;
   pid_t child = fh_real.fork();
   if (child != 0)

@@ -116,7 +116,7 @@ name_site(const struct learn *learn)
 }
 
 static struct learn *
-prepare(const void *return_address, uint64_t sp)
+prepare(const void *return_address, uint64_t sp, uint64_t slot)
 {
   struct calling_frame frame = {.offset = 0};
   uint64_t began = now_ns(CLOCK_MONOTONIC);
@@ -138,8 +138,8 @@ prepare(const void *return_address, uint64_t sp)
     forget(learn);
     return NULL;
   }
-  const char *why =
-      calling_frame_find(&learn->frame, return_address, sp, learn->stack, &learn->stack_length);
+  const char *why = calling_frame_find(&learn->frame, return_address, sp, slot, learn->stack,
+                                       &learn->stack_length);
   if (!why && guard_filtered())
     why = "a seccomp filter is in force";
   name_site(learn);
@@ -154,15 +154,21 @@ prepare(const void *return_address, uint64_t sp)
 }
 
 struct learn *
-learn_before(const void *return_address, uint64_t sp)
+learn_before(const void *return_address, uint64_t sp, uint64_t slot)
 {
   int saved = errno;
   struct learn *learn = NULL;
 
   if (learn_wanted() && census_count() > 1)
-    learn = prepare(return_address, sp);
+    learn = prepare(return_address, sp, slot);
   errno = saved;
   return learn;
+}
+
+bool
+learn_needs_threads(const struct learn *learn)
+{
+  return learn && learn->waits;
 }
 
 void
@@ -291,6 +297,7 @@ learn_child(struct learn *learn)
 
   notes->frame = &learn->frame;
   notes->lesson = learn->lesson;
+  notes->asks_threads = learn->waits;
   watched = learn;
   watched_pid = getpid();
   exec_failed = false;

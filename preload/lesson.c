@@ -333,9 +333,10 @@ lesson_judge(struct notes *notes)
   if (!write_watch_each(notes->before, check_pages, &j))
     unknown(&j, "its child closed descriptors of the write tracking");
   check_mappings(&j, stack);
-  if (j.verdict == LESSON_SAFE && !threads_known(notes->threads))
+  if (notes->asks_threads && !threads_known(notes->threads))
     unknown(&j, "not every other thread could be stopped");
-  const char *holder = j.verdict == LESSON_SAFE ? pointer_holder(notes) : NULL;
+  const char *holder =
+      notes->asks_threads && j.verdict == LESSON_SAFE ? pointer_holder(notes) : NULL;
   if (holder)
     deny(&j, holder);
   return j.verdict;

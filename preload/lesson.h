@@ -47,6 +47,7 @@ struct range {
 struct notes {
   const struct calling_frame *frame;
   const struct snapshot *threads;
+  bool asks_threads;  // whether another one could write the frame
   struct own_memory own[LESSON_OWN];
   struct lesson *lesson;
   struct mappings *before;
