@@ -549,7 +549,8 @@ run(const struct options *options)
   driver.children.ended = on_end;
   driver.children.context = &driver;
   take_signals(&driver);
-  driver.tail.fd = rundir_make();
+  driver.tail.fd =
+      rundir_make(options->redirect == REDIRECT_LEARN || options->redirect == REDIRECT_AUTO);
   driver.notice_ns = now_ns(CLOCK_MONOTONIC) + NOTICE_AFTER_NS;
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");

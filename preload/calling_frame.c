@@ -60,7 +60,7 @@ find_slot(const struct registers *registers, uint64_t return_address, unsigned c
 
 const char *
 calling_frame_find(struct calling_frame *frame, const void *return_address, uint64_t sp,
-                   unsigned char *copy, size_t *length)
+                   uint64_t slot, unsigned char *copy, size_t *length)
 {
   uint64_t address = (uint64_t)(uintptr_t)return_address;
   struct registers registers;
@@ -76,14 +76,14 @@ calling_frame_find(struct calling_frame *frame, const void *return_address, uint
   if (frame->stack_end - sp > CALLING_STACK)
     return "more than 256 KiB of the stack are in use";
   registers_here(&registers);
-  if (!unwind_enter(WAIT_UNWINDER_NS))
-    return "the frame that calls fork cannot be unwound";
-  frame->return_slot = find_slot(&registers, address, copy);
-  unwind_leave();
+  if (!slot && unwind_enter(WAIT_UNWINDER_NS)) {
+    slot = find_slot(&registers, address, copy);
+    unwind_leave();
+  }
+  frame->return_slot = slot;
   *length = memory_copy(copy, frame->stack_end - sp, sp);
   if (*length != frame->stack_end - sp)
     return "its stack cannot be read";
-  return frame->return_slot > sp && frame->return_slot < frame->stack_end
-             ? NULL
-             : "the frame that calls fork cannot be unwound";
+  return slot > sp && slot < frame->stack_end ? NULL
+                                              : "the frame that calls fork cannot be unwound";
 }

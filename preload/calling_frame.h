@@ -20,8 +20,9 @@ struct calling_frame {
 // file. No locks, no allocation.
 bool calling_frame_name(struct calling_frame *frame, const void *return_address);
 
-// Why it is not known, in words, or NULL. `copy` gets the stack from sp up, at most CALLING_STACK
-// bytes, *length of them. In the parent, before the fork: waits up to a second for another thread's
-// unwinding. No allocation but mmap.
+// Why it is not known, in words, or NULL. `slot`: where the calling function's return address
+// stands, if that is known, else 0. `copy` gets the stack from sp up, at most CALLING_STACK bytes,
+// *length of them. In the parent, before the fork: to find the slot it waits up to a second for
+// another thread's unwinding. No allocation but mmap.
 const char *calling_frame_find(struct calling_frame *frame, const void *return_address, uint64_t sp,
-                               unsigned char *copy, size_t *length);
+                               uint64_t slot, unsigned char *copy, size_t *length);

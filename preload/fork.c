@@ -73,7 +73,7 @@ static pid_t
 fork_once(const void *return_address, uint64_t sp, bool *stuck)
 {
   instant_begin("fork");
-  struct learn *learn = learn_before(return_address, sp);
+  struct learn *learn = learn_before(return_address, sp, 0);
   call.learn = learn;
   pid_t child = fh_real.fork();
   if (child != 0)

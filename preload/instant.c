@@ -123,7 +123,8 @@ leave_evidence(void)
   const struct env_options *options = process_options();
 
   if (options->capture == CAPTURE_OFF ||
-      (!budget_allows(options->snapshot_budget) && !call.learn) || !spinlock_try(&capturing, 0))
+      (!budget_allows(options->snapshot_budget) && !learn_needs_threads(call.learn)) ||
+      !spinlock_try(&capturing, 0))
     return;
   call.snapshot = snapshot_take(most_threads(options), EVIDENCE_STACK, mode(options));
   spinlock_release(&capturing);

@@ -120,48 +120,59 @@ name_site(const struct learn *learn)
 }
 
 static struct learn *
-prepare(const void *return_address, uint64_t sp)
+prepare(const void *return_address, uint64_t sp, uint64_t slot)
 {
-  struct learn *learn = memory_map(sizeof *learn);
+  struct calling_frame frame = {.offset = 0};
+  uint64_t began = now_ns(CLOCK_MONOTONIC);
   bool denied;
 
+  (void)calling_frame_name(&frame, return_address);
+  struct fork_site *site = fork_sites_get(&frame);
+  if (!site || fork_site_refusal(site, &denied))
+    return NULL;
+  struct learn *learn = memory_map(sizeof *learn);
   if (!learn)
     return NULL;
-  learn->began = now_ns(CLOCK_MONOTONIC);
-  const char *why =
-      calling_frame_find(&learn->frame, return_address, sp, learn->stack, &learn->stack_length);
-  learn->site = fork_sites_get(&learn->frame);
+  learn->began = began;
+  learn->site = site;
   void *shared =
       mmap(NULL, sizeof *learn->lesson, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   learn->lesson = shared == MAP_FAILED ? NULL : shared;
-  if (!learn->site || !learn->lesson || fork_site_refusal(learn->site, &denied)) {
+  if (!learn->lesson) {
     forget(learn);
     return NULL;
   }
+  const char *why = calling_frame_find(&learn->frame, return_address, sp, slot, learn->stack,
+                                       &learn->stack_length);
   if (!why && guard_filtered())
     why = "a seccomp filter is in force";
+  name_site(learn);
   if (why) {
     fork_site_refuse(learn->site, false, why);
-    name_site(learn);
     tell(learn, "learned", 0, LESSON_UNKNOWN, why);
     forget(learn);
     return NULL;
   }
-  name_site(learn);
   learn->waits = atomic_load(&learn->site->safe) < SITES_FORKS;
   return learn;
 }
 
 struct learn *
-learn_before(const void *return_address, uint64_t sp)
+learn_before(const void *return_address, uint64_t sp, uint64_t slot)
 {
   int saved = errno;
   struct learn *learn = NULL;
 
   if (learn_wanted() && census_count() > 1)
-    learn = prepare(return_address, sp);
+    learn = prepare(return_address, sp, slot);
   errno = saved;
   return learn;
+}
+
+bool
+learn_needs_threads(const struct learn *learn)
+{
+  return learn && learn->waits;
 }
 
 void
@@ -271,6 +282,17 @@ on_return(void)
   errno = saved;
 }
 
+// Older kernels know neither the feature nor the request.
+static const char *
+why_no_watch(long error)
+{
+  if (error == -EPERM || error == -EACCES)
+    return "write tracking is not allowed here";
+  return error == -EINVAL || error == -ENOTTY || error == -ENOSYS
+             ? "no write tracking on this kernel (6.7 needed)"
+             : "write tracking cannot be started";
+}
+
 void
 learn_child(struct learn *learn)
 {
@@ -280,6 +302,7 @@ learn_child(struct learn *learn)
 
   notes->frame = &learn->frame;
   notes->lesson = learn->lesson;
+  notes->asks_threads = learn->waits;
   watched = learn;
   watched_pid = getpid();
   exec_failed = false;
@@ -288,9 +311,7 @@ learn_child(struct learn *learn)
   else if (!return_trap_set((uint64_t *)learn->frame.return_slot, on_return))
     refuse(LESSON_UNKNOWN, "it has a shadow stack");
   else if ((error = write_watch_start(notes->before)) < 0)
-    refuse(LESSON_UNKNOWN, error == -EPERM || error == -EACCES
-                               ? "write tracking is not allowed here"
-                               : "no write tracking on this kernel (6.7 needed)");
+    refuse(LESSON_UNKNOWN, why_no_watch(error));
   atomic_store(&learn->lesson->watched_at, now_ns(CLOCK_MONOTONIC));
   errno = saved;
 }

@@ -13,9 +13,13 @@ struct snapshot;
 // Before the first thread is made.
 void learn_start(void);
 
-// In the parent before a fork; `sp`: of the calling function. NULL: nothing is to be learned from
-// this one. errno is unchanged.
-struct learn *learn_before(const void *return_address, uint64_t sp);
+// In the parent before a fork. `sp`: of the calling function; `slot`: where its return address
+// stands, or 0: it has to be found. NULL: nothing is to be learned from this one. errno is
+// unchanged.
+struct learn *learn_before(const void *return_address, uint64_t sp, uint64_t slot);
+
+// Whether the other threads' registers are needed, at any cost; false for NULL.
+bool learn_needs_threads(const struct learn *learn);
 
 // In the child, before what was captured at the fork is forgotten: it stays mapped. `stack`: the
 // copy of the caller's.

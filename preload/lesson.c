@@ -16,7 +16,7 @@
 
 enum {
   PAGE = 4096,
-  LARGEST_DATA = 1 << 20,  // of one mapping that is copied
+  LARGEST_DATA = 2 << 20,  // of one mapping that is copied
   THREAD_STRUCT = 2304,    // bytes of glibc's struct pthread, or somewhat more
 };
 
@@ -35,17 +35,15 @@ page_of(uint64_t address)
 static void
 add_range(struct notes *notes, uint64_t start, uint64_t end, enum range_kind kind, const char *path)
 {
-  size_t length = end - start;
+  size_t length = end > start ? end - start : 0, room = LESSON_COPIES - notes->used;
 
-  if (start >= end)
+  // The words that a child may write come first in the data of a file.
+  length = length < LARGEST_DATA ? length : LARGEST_DATA;
+  length = length < room ? length : room;
+  if (length == 0 || notes->range_count == LESSON_RANGES)
     return;
-  if (notes->range_count == LESSON_RANGES || length > LARGEST_DATA ||
-      length > LESSON_COPIES - notes->used) {
-    notes->no_room = true;
-    return;
-  }
   notes->ranges[notes->range_count++] =
-      (struct range){start, end, notes->copies + notes->used, kind, path};
+      (struct range){start, start + length, notes->copies + notes->used, kind, path};
   notes->used += (length + 63) & ~63ul;
 }
 
@@ -155,6 +153,8 @@ deny_data(struct judge *j, uint64_t address, const char *path, const char *how)
 static void
 deny_same(struct judge *j, uint64_t page, const char *path)
 {
+  if (j->verdict == LESSON_DENIED)
+    return;
   deny_data(j, page, path, "wrote what was there already in the page ");
   j->notes->lesson->path[0] = 0;
 }
@@ -334,9 +334,10 @@ lesson_judge(struct notes *notes)
   if (!write_watch_each(notes->before, check_pages, &j))
     unknown(&j, "its child closed descriptors of the write tracking");
   check_mappings(&j, stack);
-  if (j.verdict == LESSON_SAFE && !threads_known(notes->threads))
+  if (notes->asks_threads && !threads_known(notes->threads))
     unknown(&j, "not every other thread could be stopped");
-  const char *holder = j.verdict == LESSON_SAFE ? pointer_holder(notes) : NULL;
+  const char *holder =
+      notes->asks_threads && j.verdict == LESSON_SAFE ? pointer_holder(notes) : NULL;
   if (holder)
     deny(&j, holder);
   return j.verdict;

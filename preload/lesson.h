@@ -47,13 +47,13 @@ struct range {
 struct notes {
   const struct calling_frame *frame;
   const struct snapshot *threads;
+  bool asks_threads;  // whether another one could write the frame
   struct own_memory own[LESSON_OWN];
   struct lesson *lesson;
   struct mappings *before;
   int range_count;
-  bool first;    // no fork of this site was learned from before
-  bool no_room;  // some data was too large to copy
-  size_t used;   // of copies
+  bool first;   // no fork of this site was learned from before
+  size_t used;  // of copies
   struct range ranges[LESSON_RANGES];
   uint64_t seen[LESSON_SEEN];  // blocks searched for pointers, and how far on from there
   _Alignas(64) unsigned char maps[LESSON_MAPS], maps_now[LESSON_MAPS];

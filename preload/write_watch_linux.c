@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <sys/resource.h>
 
 // High, so that the program gets the numbers it would get without us; not so high that the kernel
 // enlarges the table of descriptors.
@@ -23,9 +24,13 @@ static int faults = -1, pages = -1;  // userfaultfd, /proc/self/pagemap
 static long
 move_up(long fd)
 {
+  struct rlimit limit = {.rlim_cur = 0};
+
   if (fd < 0)
     return fd;
-  long high = RAW(SYS_fcntl, fd, F_DUPFD_CLOEXEC, FIRST_NUMBER);
+  RAW(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, &limit);
+  uint64_t most = limit.rlim_cur > FIRST_NUMBER + 2 ? FIRST_NUMBER + 2 : limit.rlim_cur;
+  long high = most > 2 ? RAW(SYS_fcntl, fd, F_DUPFD_CLOEXEC, most - 2) : -EINVAL;
   if (high < 0)
     return fd;
   RAW(SYS_close, fd);

@@ -1,5 +1,6 @@
 """What --redirect=learn says of the places that fork, and that it disturbs nothing."""
 
+import ctypes.util
 import os
 import re
 import shutil
@@ -191,6 +192,24 @@ public class Spawn {
 """
 
 
+GLIB = """
+import ctypes, threading
+glib = ctypes.CDLL("libglib-2.0.so.0")
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+for i in range(3):
+    status = ctypes.c_int(1)
+    assert glib.g_spawn_command_line_sync(b"/bin/true x", None, None, ctypes.byref(status), None)
+    assert status.value == 0
+"""
+SUBPROCESS = """
+import subprocess, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+subprocess._USE_VFORK = False
+for i in range(3):
+    subprocess.run(["/bin/true"], check=True, start_new_session=True{})
+"""
+
+
 def tool(name):
     path = shutil.which(name)
     if not path:
@@ -207,6 +226,30 @@ def test_node_children_may_borrow():
     # libuv src/unix/process.c, uv__process_child_init(): written for vfork.
     run = driven([tool("node"), "-e", NODE], "--redirect=learn")
     assert verdicts(run) == {("allow", "")}, verdicts(run)
+
+
+def debian_python():
+    path = "/usr/bin/python3"
+    if not os.path.exists(path):
+        raise Skip(f"{path} is not there")
+    return path
+
+
+def test_glib_children_may_borrow():
+    # glib gspawn.c, do_exec(): written for no other call than async-signal-safe ones.
+    if not ctypes.util.find_library("glib-2.0"):
+        raise Skip("GLib is not there")
+    run = driven([debian_python(), "-c", GLIB], "--redirect=learn")
+    assert verdicts(run) == {("allow", "")}, verdicts(run)
+
+
+def test_python_children_may_borrow_without_preexec():
+    # _posixsubprocess.c, child_exec(): the same code serves vfork.
+    code = SUBPROCESS.format("")
+    assert verdicts(driven([debian_python(), "-c", code], "--redirect=learn")) == {("allow", "")}
+    code = SUBPROCESS.format(", preexec_fn=lambda: None")
+    (verdict, reason), = verdicts(driven([debian_python(), "-c", code], "--redirect=learn"))
+    assert verdict == "deny" and reason.startswith(("wrote ", "called pthread_key_")), reason
 
 
 def test_git_children_write_a_global():
