@@ -3,8 +3,11 @@
 #ifndef FORKHOUND_FILTER_PROBE_H
 #define FORKHOUND_FILTER_PROBE_H
 
-/* How many they are, if a process of ours that calls what the library needs to stop threads comes
-   through; 0: there are none, or it does not. The library cannot try: a filter may kill. */
-int filter_probe(void);
+#include <stdbool.h>
+
+/* How many they are, if a process of ours that calls what the library needs to stop threads, and if
+   `learns` to track writes, comes through; 0: there are none, or it does not. The library cannot
+   try: a filter may kill. */
+int filter_probe(bool learns);
 
 #endif

@@ -6,21 +6,53 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-char **
-launch_environment(const char *library, const char *start_method)
+/* Programs change their folder. */
+static char *
+absolute_path(const char *path)
 {
-  char *variables[4];
+  char folder[PATH_MAX];
+  if (*path == '/' || !getcwd(folder, sizeof folder))
+    return xstrdup(path);
+  return xasprintf("%s/%s", folder, path);
+}
+
+/* FORKHOUND_OPTIONS with what the command line says for the library, or NULL: as it is. */
+static char *
+library_options(const struct options *options)
+{
+  const char *old = getenv("FORKHOUND_OPTIONS");
+  if (!options->redirect_given && !options->sites_given)
+    return NULL;
+  char *sites = absolute_path(options->sites);
+  if (strchr(sites, ':'))
+    die("run: --sites: expected a path without ':', got '%s'", sites);
+  char *text = xasprintf("FORKHOUND_OPTIONS=%s%sredirect=%s%s%s", old ? old : "",
+                         old && *old ? ":" : "", redirect_word(options->redirect),
+                         *options->sites ? ":sites=" : "", *options->sites ? sites : "");
+  free(sites);
+  return text;
+}
+
+char **
+launch_environment(const struct options *options, const char *library)
+{
+  char *variables[5], *for_library = library_options(options);
   size_t count = 0;
   variables[count++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
   if (library)
     variables[count++] = environment_prepend("LD_PRELOAD", library);
-  if (start_method) {
+  if (for_library)
+    variables[count++] = for_library;
+  if (options->redirect_python) {
     char *found = installed_python(), *directory = rundir_python(found);
     variables[count++] = environment_prepend("PYTHONPATH", directory);
-    variables[count++] = xasprintf("FORKHOUND_REDIRECT_PYTHON=%s:%s", start_method, directory);
+    variables[count++] =
+        xasprintf("FORKHOUND_REDIRECT_PYTHON=%s:%s", options->redirect_python, directory);
     free(directory);
     free(found);
   }

@@ -53,6 +53,7 @@ model_free(struct model *model)
   json_decref(model->fork_index);
   json_decref(model->site_index);
   json_decref(model->strays);
+  redirects_free(&model->redirects);
   free(model->forks);
   free(model->arrived);
   free(model->sites);
@@ -322,13 +323,20 @@ add_fork(struct model *model, json_t *event)
   fork->event = json_incref(event);
   fork->child = get_integer(event, "child");
   fork->time_ns = get_integer(event, "time_ns");
-  add_arrival(model, fork, fork->child);
+  bool redirected = json_is_true(json_object_get(event, "redirected"));
+  if (!redirected)
+    add_arrival(model, fork, fork->child);
   const char *same_as = get_string(event, "same_as");
   fork->first = same_as ? fork_of(model, same_as) : fork;
   fork->site = same_as ? site_of(model, same_as) : first_of_site(model, event, id);
   fork->site->forks++;
   if (!same_as && !fork->site->event)
     fork->site->event = json_incref(event);
+  /* What the child did before exec it did in the memory of the parent, whose locks have owners. */
+  if (redirected) {
+    set_outcome(fork, OUTCOME_EXEC);
+    return NULL;
+  }
   add_undecided(model, fork);
   return add_early(model, fork);
 }
@@ -367,6 +375,7 @@ model_add(struct model *model, json_t *event)
     return add_exit(model, event);
   if (!strcmp(kind, "blind"))
     add_blind(model, event);
+
   return NULL;
 }
 

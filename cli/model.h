@@ -2,6 +2,8 @@
 #ifndef FORKHOUND_MODEL_H
 #define FORKHOUND_MODEL_H
 
+#include "redirects.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +62,7 @@ struct model {
   size_t *undecided;               /* positions of forks whose outcome is OUTCOME_RUNNING */
   size_t undecided_count;
   json_t *strays; /* `suspect` events of processes whose fork has no event: it does not return */
+  struct redirects redirects;
   size_t events;
   long long last_ns; /* the latest time_ns */
 };

@@ -1,4 +1,5 @@
 #include "options.h"
+#include "sites_known.h"
 #include "text.h"
 #include "text_buffer.h"
 
@@ -61,6 +62,12 @@ static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [A
                                "                        or only report\n"
                                "  --stuck-after SECONDS examine a child that has been in one wait "
                                "for so long (default 1)\n"
+                               "  --redirect=MODE       off (the default), learn, listed or auto: "
+                               "which forks of processes with several\n"
+                               "                        threads borrow the parent's memory until "
+                               "exec; help prints the built-in list\n"
+                               "  --sites FILE          what is known of the places that fork; "
+                               "learn and auto write it\n"
                                "  --suppressions FILE   leave out findings that fit a line of FILE "
                                "(see docs/suppressions.md)\n"
                                "  --redirect-python METHOD\n"
@@ -112,6 +119,15 @@ print_environment_help(void)
   char bytes[4096];
   struct text text = {.bytes = bytes, .size = sizeof bytes};
   env_options_help(&text);
+  fwrite(bytes, 1, text.length, stdout);
+}
+
+static void
+print_redirect_help(void)
+{
+  char bytes[8192];
+  struct text text = {.bytes = bytes, .size = sizeof bytes};
+  sites_help(&text);
   fwrite(bytes, 1, text.length, stdout);
 }
 
@@ -168,9 +184,13 @@ enum {
   OPT_SUPPRESSIONS,
   OPT_GEN_SUPPRESSIONS,
   OPT_REDIRECT_PYTHON,
+  OPT_REDIRECT,
+  OPT_SITES,
 };
 
 static const struct option run_options[] = {
+    {"redirect", required_argument, NULL, OPT_REDIRECT},
+    {"sites", required_argument, NULL, OPT_SITES},
     {"suppressions", required_argument, NULL, OPT_SUPPRESSIONS},
     {"log", required_argument, NULL, OPT_LOG},
     {"report", required_argument, NULL, OPT_REPORT},
@@ -291,6 +311,39 @@ parse_on_deadlock(const char *sub, const char *value, struct options *options)
     die("%s: --on-deadlock: expected kill, report or stop, got '%s'", sub, value);
 }
 
+static const char *const redirect_words[] = {"off", "learn", "listed", "auto", "help"};
+
+const char *
+redirect_word(enum redirect_mode mode)
+{
+  return redirect_words[mode];
+}
+
+static void
+parse_redirect(const char *sub, const char *value, struct options *options)
+{
+  size_t count = sizeof redirect_words / sizeof *redirect_words, i = 0;
+  while (i < count && strcmp(value, redirect_words[i]))
+    i++;
+  if (i == count)
+    die("%s: --redirect: expected off, learn, listed, auto or help, got '%s'", sub, value);
+  if (i == REDIRECT_HELP) {
+    print_redirect_help();
+    exit(fflush(stdout) ? 125 : 0);
+  }
+  options->redirect = (enum redirect_mode)i;
+  options->redirect_given = true;
+}
+
+static void
+parse_sites(const char *sub, const char *value, struct options *options)
+{
+  if (!*value)
+    die("%s: --sites: expected a file name, got ''", sub);
+  options->sites = value;
+  options->sites_given = true;
+}
+
 static void
 parse_redirect_python(const char *sub, const char *value, struct options *options)
 {
@@ -321,6 +374,8 @@ take_environment(struct options *options)
   options->verbose = env.verbosity > 0;
   options->print_suppressions = env.print_suppressions;
   options->color = env.color;
+  options->redirect = env.redirect;
+  options->sites = env.sites;
   options->strip_path_prefix = env.strip_path_prefix;
   if (env.exitcode)
     options->error_exitcode = env.exitcode;
@@ -356,6 +411,8 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
     case OPT_REDIRECT_PYTHON: parse_redirect_python(sub, optarg, options); break;
     case OPT_COLOR: parse_color(sub, optarg, options); break;
+    case OPT_REDIRECT: parse_redirect(sub, optarg, options); break;
+    case OPT_SITES: parse_sites(sub, optarg, options); break;
     case OPT_JSON: options->json = true; break;
     case OPT_GEN_SUPPRESSIONS: options->gen_suppressions = true; break;
     case OPT_SUPPRESSIONS: add_suppressions(options, optarg); break;

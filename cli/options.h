@@ -26,10 +26,13 @@ struct options {
   const char *strip_path_prefix; /* "": none */
   const char **suppressions;     /* files, in their order */
   size_t suppressions_count;
-  bool print_suppressions; /* how often each of them fitted */
-  bool gen_suppressions;   /* report: print lines for them instead of a text report */
-  char **command;          /* run: COMMAND and its arguments; diagnose: the PIDs */
-  const char *input;       /* report: FILE */
+  enum redirect_mode redirect;
+  bool redirect_given, sites_given; /* on the command line */
+  const char *sites;                /* "": none */
+  bool print_suppressions;          /* how often each of them fitted */
+  bool gen_suppressions;            /* report: print lines for them instead of a text report */
+  char **command;                   /* run: COMMAND and its arguments; diagnose: the PIDs */
+  const char *input;                /* report: FILE */
 };
 
 /* What FORKHOUND_OPTIONS says holds where the command line is silent. argv[0] is the subcommand's
@@ -42,6 +45,9 @@ void parse_report_options(int argc, char **argv, struct options *options);
 /* The whole help, also of the subcommands: NULL is the general one. False if there is no such
  * topic. */
 bool print_help(const char *topic);
+
+/* "off", "learn" and so on. */
+const char *redirect_word(enum redirect_mode mode);
 
 /* Copy of `pattern` with %p replaced by the pid of this process and %% by %. */
 char *expand_file_name(const char *pattern);

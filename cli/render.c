@@ -224,6 +224,7 @@ render_summary(const struct style *style, const struct model *model)
   }
   if (tally.suspect)
     fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
+  redirects_render_summary(out, &model->redirects);
   for (size_t i = 0; i < model->blind_count; i++) {
     fputs(i ? ", " : "; blind spots: ", out);
     put_escaped(out, model->blind[i].path);

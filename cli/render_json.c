@@ -58,6 +58,12 @@ render_json(FILE *out, const struct model *model, int exit_status)
       json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "forks", (int)tally.forks, "sites",
                 (int)tally.sites, "exec", (int)tally.exec, "hazard", (int)tally.hazard, "running",
                 (int)tally.running, "suspect", (int)tally.suspect, "deadlock", (int)tally.deadlock);
+  const struct redirects *redirects = &model->redirects;
+  if (redirects->borrowed || redirects->became_real || redirects->refused)
+    json_object_set_new(summary, "redirect",
+                        json_pack("{s:i, s:i, s:i}", "borrowed", (int)redirects->borrowed,
+                                  "became_real", (int)redirects->became_real, "refused",
+                                  (int)redirects->refused));
   json_t *document = json_pack("{s:i, s:o, s:o, s:o}", "v", 1, "summary", summary, "findings",
                                findings, "blind", blind);
   if (exit_status >= 0)

@@ -4,6 +4,7 @@
 #include "job.h"
 #include "json_get.h"
 #include "launch.h"
+#include "learned.h"
 #include "linger.h"
 #include "procfs.h"
 #include "rundir.h"
@@ -299,6 +300,8 @@ finish(struct driver *driver)
                                             (json_int_t)getpid(), "status", status));
   if (driver->session.bad_count)
     message("event %zu is not a whole event", driver->session.bad_lines[0]);
+  if (*driver->options->sites)
+    learned_write_file(&driver->session.learned, driver->options->sites);
   session_close(&driver->session, false, status);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
@@ -312,6 +315,8 @@ run(const struct options *options)
   struct driver driver = {.options = options, .changes = -1};
   char *library = installed_library();
   struct check check = check_command(options->command[0], library);
+  if (*options->sites)
+    learned_check_file(options->sites);
   session_open(&driver.session, options, stderr);
   watch_init(&driver.children, (long long)(options->stuck_after * 1e9));
   driver.forks.stuck_after_ns = driver.children.stuck_after_ns;
@@ -323,12 +328,13 @@ run(const struct options *options)
   driver.children.ended = on_end;
   driver.children.context = &driver;
   job_take_signals(&driver.job);
-  driver.tail.fd = rundir_make();
+  driver.tail.fd =
+      rundir_make(options->redirect == REDIRECT_LEARN || options->redirect == REDIRECT_AUTO);
   driver.notice_ns = now_ns(CLOCK_MONOTONIC) + NOTICE_AFTER_NS;
   if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
-  char **environment = launch_environment(preload, options->redirect_python);
+  char **environment = launch_environment(options, preload);
   if (check.why)
     note_blind_spot(&driver, &check);
   if (!procfs_is_own())

@@ -321,7 +321,7 @@ run(const struct options *options)
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
   take_signals();
-  driver.tail.fd = rundir_make();
+  driver.tail.fd = rundir_make(false);
   sample_watch_init(&driver.children, rundir_events(), (long long)(options->stuck_after * 1e9));
   driver.children.found = on_stuck;
   driver.children.context = &driver;
@@ -330,6 +330,8 @@ run(const struct options *options)
   if (!check.preload_harms)
     variables[count++] = environment_prepend("DYLD_INSERT_LIBRARIES", rundir_preloadable(library));
   char **environment = command_environment(variables, count);
+  if (options->redirect != REDIRECT_OFF)
+    message("--redirect is not for macOS: forks are carried out as they are");
   if (options->redirect_python)
     message("--redirect-python is not for macOS, where multiprocessing spawns by itself");
   if (check.why)

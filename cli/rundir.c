@@ -46,9 +46,9 @@ make_directory(void)
 
 /* Tells the library which seccomp filters it need not be afraid of. */
 static void
-note_filters(void)
+note_filters(bool learns)
 {
-  int count = filter_probe();
+  int count = filter_probe(learns);
   if (!count)
     return;
   filters = xasprintf("%s/filters", directory);
@@ -99,7 +99,7 @@ start_tidying(void)
 }
 
 int
-rundir_make(void)
+rundir_make(bool learns)
 {
   directory = make_directory();
   on_die(rundir_remove);
@@ -111,7 +111,7 @@ rundir_make(void)
     die("%s: %m", events);
   library_link = xasprintf("%s/libforkhound.so", directory);
   python_link = xasprintf("%s/python", directory);
-  note_filters();
+  note_filters(learns);
   start_tidying();
   return fd;
 }

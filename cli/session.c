@@ -214,6 +214,16 @@ say(struct session *session, const char *prefix, const char *text)
   fflush(session->style.out);
 }
 
+static void
+report_redirect(struct session *session, const json_t *event)
+{
+  redirects_add(&session->model.redirects, event);
+  learned_add(&session->learned, event);
+  if (session->style.out && !session->options->quiet)
+    redirects_render(session->style.out, &session->model.redirects, event,
+                     session->options->verbose);
+}
+
 void
 session_event(struct session *session, json_t *event)
 {
@@ -225,6 +235,8 @@ session_event(struct session *session, json_t *event)
   }
   if (!strcmp(get_string(event, "event"), "note"))
     say(session, "note: ", get_string(event, "text"));
+  if (!strcmp(get_string(event, "event"), "redirect"))
+    report_redirect(session, event);
   struct fork_record *decided = model_add(&session->model, event);
   if (decided)
     report(session, decided);
@@ -286,6 +298,8 @@ session_close(struct session *session, bool always, int exit_status)
       (always || session->options->verbose || model_tally(&session->model).forks ||
        session->model.blind_count || json_array_size(session->model.strays)))
     render_summary(&session->style, &session->model);
+  if (session->style.out)
+    learned_print(&session->learned, session->style.out, session->options->verbose);
   if (session->style.out && session->options->print_suppressions)
     suppressions_print(&session->suppressions, session->style.out);
   if (session->options->gen_suppressions)
@@ -297,6 +311,7 @@ session_close(struct session *session, bool always, int exit_status)
   if (session->log >= 0)
     close(session->log);
   suppressions_free(&session->suppressions);
+  learned_free(&session->learned);
   json_decref(session->hazards);
   model_free(&session->model);
 }

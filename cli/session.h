@@ -3,6 +3,7 @@
 #ifndef FORKHOUND_SESSION_H
 #define FORKHOUND_SESSION_H
 
+#include "learned.h"
 #include "model.h"
 #include "options.h"
 #include "render.h"
@@ -18,6 +19,7 @@ struct session {
   struct style style; /* .out is NULL: no text report */
   FILE *json;         /* NULL: none */
   struct suppressions suppressions;
+  struct learned learned;
   /* Reported: the place that forks, to its modules with threads, and to "" the child. NULL: none */
   json_t *hazards;
   size_t bad_lines[MOST_BAD_LINES]; /* numbers of the first lines that were no whole events */

@@ -40,6 +40,10 @@ static const struct key keys[] = {
      "percent of the time that threads may be stopped at later forks of a known place"},
     {"capture", CHOICE, FIELD(capture), 0, 0, CAPTURE_AUTO,
      "auto, ptrace, exact, proc or off: how stacks are taken"},
+    {"redirect", CHOICE, FIELD(redirect), 0, 0, REDIRECT_OFF,
+     "off, learn, listed, auto or help: which forks borrow the parent's memory until exec"},
+    {"sites", STRING, FIELD(sites), 0, 512, 0,
+     "the file of places that fork and of their verdicts, for redirect"},
     {"help", BOOL, FIELD(help), 0, 1, 0, "print this"},
 };
 

@@ -8,6 +8,7 @@ struct text;
 // In the order of the words in the table of keys.
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum capture_mode { CAPTURE_AUTO, CAPTURE_PTRACE, CAPTURE_EXACT, CAPTURE_PROC, CAPTURE_OFF };
+enum redirect_mode { REDIRECT_OFF, REDIRECT_LEARN, REDIRECT_LISTED, REDIRECT_AUTO, REDIRECT_HELP };
 
 struct env_options {
   int verbosity;
@@ -19,10 +20,12 @@ struct env_options {
   int exitcode;  // 0 to 255; 0: leave it
   enum color color;
   bool print_suppressions, help;
+  enum redirect_mode redirect;
   // "" for none.
   char log_path[512];  // %p is the pid
   char suppressions[512];
   char strip_path_prefix[512];
+  char sites[512];
 };
 
 // Fills *options from `string` (NULL for the defaults). Each unknown key or bad value adds one line

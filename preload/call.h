@@ -1,7 +1,9 @@
 // One fork of the calling thread, from the entry of the call to the report after it.
 #pragma once
 
+#include "learn.h"
 #include "process.h"
+#include "redirect_site.h"
 #include "registers.h"
 #include "site.h"
 #include "snapshot.h"
@@ -16,7 +18,10 @@ struct call {
   uint64_t forked_at;  // CLOCK_MONOTONIC, ns
   struct registers registers;
   struct site *site;
+  struct redirect_site *redirect;  // of a fork that was redirected, or NULL
+  bool taken;  // the parent of a borrowed child that becomes real has captured the threads
   struct snapshot *snapshot;
+  struct learn *learn;  // NULL: this fork is not learned from
   struct outcome *outcome;
   size_t outcome_size;
   unsigned char *own_stack;  // copy of the caller's, from its stack pointer upward

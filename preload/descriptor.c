@@ -7,6 +7,8 @@
 
 enum { SLOTS = 64 };
 
+__thread bool descriptor_unlisted;
+
 static _Atomic int open_now[SLOTS];  // descriptor + 1; 0 is free
 
 long
@@ -14,7 +16,7 @@ descriptor_open(const char *path, int flags)
 {
   long fd = kernel_open(path, flags | O_CLOEXEC | O_NOCTTY);
 
-  for (int i = 0; fd >= 0 && i < SLOTS; i++) {
+  for (int i = 0; fd >= 0 && !descriptor_unlisted && i < SLOTS; i++) {
     int expected = 0;
     if (atomic_compare_exchange_strong(&open_now[i], &expected, (int)fd + 1))
       break;
@@ -25,7 +27,7 @@ descriptor_open(const char *path, int flags)
 void
 descriptor_close(long fd)
 {
-  for (int i = 0; i < SLOTS; i++) {
+  for (int i = 0; !descriptor_unlisted && i < SLOTS; i++) {
     int expected = (int)fd + 1;
     if (atomic_compare_exchange_strong(&open_now[i], &expected, 0))
       break;

@@ -3,6 +3,11 @@
 // No locks: any thread, any child. errno is unchanged.
 #pragma once
 
+#include <stdbool.h>
+
+// Set in a process that borrows this memory: its descriptors are its own, and forked to nobody.
+extern __thread bool descriptor_unlisted;
+
 // As open(2), with O_CLOEXEC and O_NOCTTY; the descriptor, or -errno.
 long descriptor_open(const char *path, int flags);
 void descriptor_close(long fd);

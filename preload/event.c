@@ -10,11 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static void
-begin(struct text *t, const char *event, uint64_t time_ns)
+void
+event_begin(struct text *t, const char *event, uint64_t time_ns, pid_t pid)
 {
   text_add(t, "{\"v\":1,\"event\":\"%s\",\"time_ns\":%" PRIu64 ",\"pid\":%d,\"exe\":", event,
-           time_ns, (int)getpid());
+           time_ns, (int)(pid ? pid : getpid()));
   text_add_json(t, process.exe);
 }
 
@@ -155,7 +155,7 @@ add_thread(struct text *t, const struct story *story, const struct story_thread 
 void
 event_fork(struct text *t, const struct story *story)
 {
-  begin(t, "fork", story->time_ns);
+  event_begin(t, "fork", story->time_ns, 0);
   text_add(t, ",\"id\":\"%s\",\"tid\":%d,\"thread\":", story->id, (int)story->tid);
   text_add_json(t, story->thread);
   if (story->entry)
@@ -164,6 +164,8 @@ event_fork(struct text *t, const struct story *story)
     text_add(t, ",\"child\":%d", (int)story->child);
   text_add(t, ",\"threads\":%d,\"threads_at_entry\":%d,\"seen\":%u,\"capture\":\"%s\"",
            story->threads, story->threads_at_entry, story->seen, story->capture);
+  if (story->redirected)
+    text_add_string(t, ",\"redirected\":true");
   if (story->test[0]) {
     text_add_string(t, ",\"test\":");
     text_add_json(t, story->test);
@@ -215,7 +217,7 @@ event_fork(struct text *t, const struct story *story)
 static void
 begin_outcome(struct text *t, const char *event)
 {
-  begin(t, event, now_ns(CLOCK_REALTIME));
+  event_begin(t, event, now_ns(CLOCK_REALTIME), 0);
   text_add(t, ",\"fork\":\"%s\"", process.fork_id);
 }
 
@@ -258,8 +260,34 @@ event_exit(struct text *t, int status)
 void
 event_blind(struct text *t, const char *path, const char *why)
 {
-  begin(t, "blind", now_ns(CLOCK_REALTIME));
+  event_begin(t, "blind", now_ns(CLOCK_REALTIME), 0);
   text_add(t, ",\"path\":");
   text_add_json(t, path);
   text_add(t, ",\"why\":\"%s\"}\n", why);
+}
+
+void
+event_redirect(struct text *t, const char *action, const struct redirect_story *story)
+{
+  event_begin(t, "redirect", now_ns(CLOCK_REALTIME), 0);
+  text_add_string(t, ",\"site\":{\"module\":");
+  text_add_json(t, story->module);
+  text_add_string(t, ",\"offset\":\"");
+  text_add_hex(t, story->offset);
+  text_add_string(t, "\",\"function\":");
+  text_add_json(t, story->function);
+  text_add(t, "},\"action\":\"%s\",\"verdict\":\"%s\"", action, story->verdict);
+  if (story->reason[0]) {
+    text_add_string(t, ",\"reason\":");
+    text_add_json(t, story->reason);
+  }
+  if (story->calls[0]) {
+    text_add_string(t, ",\"calls\":");
+    text_add_json(t, story->calls);
+  }
+  if (story->child)
+    text_add(t, ",\"child\":%d", (int)story->child);
+  if (story->stack)
+    text_add(t, ",\"stack\":%" PRIu64, story->stack);
+  text_add(t, ",\"after_us\":%" PRIu64 "}\n", story->after_ns / 1000);
 }

@@ -2,9 +2,12 @@
 // back.
 #include "exec.h"
 
+#include "become_real.h"
+#include "borrowed.h"
 #include "event.h"
 #include "futex.h"
 #include "interpose.h"
+#include "learn.h"
 #include "memory.h"
 #include "output.h"
 #include "process.h"
@@ -180,7 +183,10 @@ exec_before(const char *path)
   enum target target = look_and_tell(path);
 
   fh_real_resolve();
+  borrow_exec(path);
   // A failing try of a path search is no exec.
+  if (learn_watches() && (!path || access(path, X_OK) == 0))
+    learn_exec();
   if (process_is_child() && (!path || access(path, X_OK) == 0)) {
     if (output_wants_events()) {
       tell_exec(path ? path : "(descriptor)", 0);
@@ -198,6 +204,7 @@ exec_after(const char *path, int result)
 {
   int error = errno;
 
+  borrow_exec_failed();
   if (!process_is_child())
     return result;
   process.exec_error = error;
@@ -299,6 +306,8 @@ FH_WRAPPER(posix_spawn)(pid_t *pid, const char *path, const posix_spawn_file_act
   int saved = errno;
 
   fh_real_resolve();
+  become_real("called posix_spawn", REAL_WHOLE);
+  learn_refuse("called posix_spawn");
   enum target target = look_and_tell(path);
   errno = saved;
   return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
@@ -314,6 +323,8 @@ FH_WRAPPER(posix_spawnp)(pid_t *pid, const char *file, const posix_spawn_file_ac
   int saved = errno;
 
   fh_real_resolve();
+  become_real("called posix_spawnp", REAL_WHOLE);
+  learn_refuse("called posix_spawnp");
   enum target target = exec_find(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
   errno = saved;
   return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
@@ -325,6 +336,7 @@ exec_before_exit(int status)
 {
   int saved = errno;
 
+  learn_exit();
   if (!process_is_child()) {
     errno = saved;
     return;
@@ -344,6 +356,7 @@ FH_EXPORT void
 FH_WRAPPER(_exit)(int status)
 {
   fh_real_resolve();
+  borrow_exit(status);
   exec_before_exit(status);
   fh_real._exit(status);
   __builtin_unreachable();

@@ -1,5 +1,6 @@
 #include "fork.h"
 
+#include "become_real.h"
 #include "call.h"
 #include "census.h"
 #include "instant.h"
@@ -51,25 +52,12 @@ bool
 fork_passes(void)
 {
   fh_real_resolve();
+  become_real("called fork", REAL_WHOLE);
   if (process.secure || call.entry)
     return true;
   fork_start();
   return false;
 }
-
-FH_EXPORT pid_t
-FH_WRAPPER(fork)(void)
-{
-  if (fork_passes())
-    return fh_real.fork();
-  instant_begin("fork");
-  pid_t child = fh_real.fork();
-  if (child != 0)
-    tell_end(child);
-  return child;
-}
-
-FH_FORK_ALIASES
 
 FH_EXPORT int
 FH_WRAPPER(forkpty)(int *amaster, char *name, const struct termios *termp,

@@ -1,9 +1,12 @@
 // The fork-like calls that only Linux and glibc have.
 #include "fork.h"
 
+#include "become_real.h"
 #include "call.h"
 #include "instant.h"
 #include "interpose.h"
+#include "learn.h"
+#include "stuck_child.h"
 #include "tell.h"
 
 #include <sched.h>
@@ -13,8 +16,45 @@ FH_EXPORT int
 __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
 {
   fh_real_resolve();
+  become_real("called pthread_atfork", REAL_WHOLE);
   fork_handlers(prepare, parent, child);
   return fh_real.__register_atfork(prepare, parent, child, dso);
+}
+
+// As long as a site is learned from in auto mode its children are real, and one that is stuck
+// before fork() has returned is replaced.
+enum { MOST_CHILDREN = 20 };
+
+static pid_t
+fork_once(const void *return_address, uint64_t sp, bool *stuck)
+{
+  instant_begin("fork");
+  struct learn *learn = learn_before(return_address, sp, 0);
+  call.learn = learn;
+  pid_t child = fh_real.fork();
+  if (child != 0)
+    tell_end(child);
+  if (learn && child == 0)
+    learn_child(learn);
+  else if (learn)
+    *stuck = !learn_after(learn, child) && process_options()->redirect == REDIRECT_AUTO;
+  return child;
+}
+
+// fork() of fork_entry_x86_64.S, where it is real.
+__attribute__((visibility("hidden"))) pid_t
+forkhound_fork(void)
+{
+  if (fork_passes())
+    return fh_real.fork();
+  for (int i = 1;; i++) {
+    bool stuck = false;
+    pid_t child =
+        fork_once(__builtin_return_address(0), (uint64_t)(uintptr_t)__builtin_dwarf_cfa(), &stuck);
+    if (!stuck || i == MOST_CHILDREN)
+      return child;
+    stuck_child_end(child);
+  }
 }
 
 // Runs no fork handlers.

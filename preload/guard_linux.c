@@ -1,5 +1,7 @@
 #include "guard.h"
 
+#include "become_real.h"
+#include "borrow.h"
 #include "descriptor.h"
 #include "interpose.h"
 #include "memory.h"
@@ -7,7 +9,9 @@
 #include "raw_syscall.h"
 #include "task_linux.h"
 #include "thread.h"
+#include "write_watch.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -18,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 enum { FILTERS = 16 };
 
@@ -231,6 +236,37 @@ guard_allows_report(void)
   return allows_all(needed, sizeof needed / sizeof needed[0]);
 }
 
+// What is the memory's, not the caller's; and a filter, which this process is not to obey.
+static bool
+changes_more_than_caller(int option)
+{
+  enum { SET_MDWE = 65 };  // PR_SET_MDWE, Linux 6.3
+
+  return option == PR_SET_SECCOMP || option == PR_SET_MM || option == PR_SET_THP_DISABLE ||
+         option == SET_MDWE;
+}
+
+// Of a borrowed child: what the wrappers of libc's functions would have to do.
+static void
+before_raw_call(long number)
+{
+  switch (number) {
+  case SYS_execve:
+  case SYS_execveat: borrow_exec("(system call)"); break;
+  case SYS_fork:
+  case SYS_vfork:
+  case SYS_clone:
+  case SYS_clone3:
+  case SYS_seccomp:
+  case SYS_unshare:
+  case SYS_setns:
+  case SYS_ptrace:
+  case SYS_tkill:
+  case SYS_tgkill: become_real("called syscall", REAL_WHOLE); break;
+  default: break;
+  }
+}
+
 FH_EXPORT int
 prctl(int option, ...)
 {
@@ -242,6 +278,10 @@ prctl(int option, ...)
     a[i] = va_arg(list, unsigned long);
   va_end(list);
   fh_real_resolve();
+  if (borrowed && changes_more_than_caller(option))
+    become_real("called prctl", REAL_WHOLE);
+  if (!borrowed && option == PR_SET_DUMPABLE)
+    borrow_changes.dumpable++;
   if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER)
     remember((const struct sock_fprog *)a[1]);
   else if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT)
@@ -264,9 +304,20 @@ syscall(long number, ...)
     a[i] = va_arg(list, long);
   va_end(list);
   fh_real_resolve();
+  if (borrowed)
+    before_raw_call(number);
   if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER)
     remember((const struct sock_fprog *)a[2]);
   else if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_STRICT)
     unreadable = true;
-  return fh_real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (number == SYS_close && write_watch_keeps((int)a[0])) {
+    errno = EBADF;
+    return -1;
+  }
+  if (number == SYS_close_range && write_watch_on())
+    return close_range((unsigned int)a[0], (unsigned int)a[1], (int)a[2]);
+  long result = fh_real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (number == SYS_execve || number == SYS_execveat)
+    borrow_exec_failed();
+  return result;
 }

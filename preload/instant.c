@@ -1,11 +1,13 @@
 #include "instant.h"
 
+#include "borrowed.h"
 #include "budget.h"
 #include "call.h"
 #include "census.h"
 #include "descriptor.h"
 #include "futex.h"
 #include "guard.h"
+#include "learn.h"
 #include "memory.h"
 #include "spinlock.h"
 #include "task.h"
@@ -72,6 +74,7 @@ instant_begin(const char *entry)
   static _Atomic int listings;
 
   call.entry = entry;
+  learn_refuse("forked a child of its own");
   if (guard_filtered() && !guard_allows_report())
     return;
   // Only handlers of others can stop threads between here and the fork instant.
@@ -105,6 +108,13 @@ most_threads(const struct env_options *options)
   return call.threads + 16 < options->max_threads ? call.threads + 16 : options->max_threads;
 }
 
+// Of a child that becomes real the parent, which captures, does not clone.
+static enum capture_mode
+mode(const struct env_options *options)
+{
+  return call.taken && options->capture == CAPTURE_EXACT ? CAPTURE_PTRACE : options->capture;
+}
+
 // A later fork of a site: the registers, in memory that the child inherits. It has the stacks
 // itself.
 static void
@@ -112,10 +122,11 @@ leave_evidence(void)
 {
   const struct env_options *options = process_options();
 
-  if (options->capture == CAPTURE_OFF || !budget_allows(options->snapshot_budget) ||
+  if (options->capture == CAPTURE_OFF ||
+      (!budget_allows(options->snapshot_budget) && !learn_needs_threads(call.learn)) ||
       !spinlock_try(&capturing, 0))
     return;
-  call.snapshot = snapshot_take(most_threads(options), EVIDENCE_STACK, options->capture);
+  call.snapshot = snapshot_take(most_threads(options), EVIDENCE_STACK, mode(options));
   spinlock_release(&capturing);
   if (call.snapshot)
     budget_spend(call.snapshot->capture_ns);
@@ -130,7 +141,7 @@ capture(void)
   if (options->capture == CAPTURE_OFF || !spinlock_try(&capturing, WAIT_CAPTURE_NS))
     return;
   int most = most_threads(options);
-  call.snapshot = snapshot_take(most, (size_t)options->stack_kb * 1024, options->capture);
+  call.snapshot = snapshot_take(most, (size_t)options->stack_kb * 1024, mode(options));
   spinlock_release(&capturing);
   if (!call.snapshot)
     return;
@@ -151,25 +162,24 @@ kinds_of(int threads)
   return threads > thread_live() + 1 ? thread_kinds() | THREAD_KIND_REST : thread_kinds();
 }
 
-void
-instant_prepare(void)
+static bool
+count(void)
 {
-  int saved = errno;
-
-  if (process.secure || call.telling || (guard_filtered() && !guard_allows_report()))
-    return;
-  call_forget_capture();  // of a fork that no handler saw the end of, or that a signal handler is
-                          // in
-  registers_here(&call.registers);
   call.threads = census_count();
   if (call.threads_at_entry < call.threads)
     call.threads_at_entry = call.threads;
   call.counted = call.threads > 1;
-  if (!call.counted) {
-    errno = saved;
+  if (call.counted)
+    call_number();
+  return call.counted;
+}
+
+// With the registers of the forking thread.
+static void
+take(void)
+{
+  if (!count())
     return;
-  }
-  call_number();
   call.kinds = kinds_of(call.threads);
   call.site = site_match(call.registers.at[REG_SP], call.kinds);
   if (!call.site)
@@ -181,7 +191,36 @@ instant_prepare(void)
   if (call.threads == 1)
     call_forget_capture();
   call.forked_at = now_ns(CLOCK_MONOTONIC);
+}
+
+void
+instant_prepare(void)
+{
+  int saved = errno;
+
+  if (process.secure || call.telling || call.taken || (guard_filtered() && !guard_allows_report()))
+    return;
+  call_forget_capture();  // of a fork that no handler saw the end of, or that a signal handler is
+                          // in
+  registers_here(&call.registers);
+  take();
   errno = saved;
+}
+
+void
+instant_capture(const struct registers *caller)
+{
+  call.registers = *caller;
+  call.taken = true;
+  take();
+}
+
+void
+instant_note(const struct registers *caller)
+{
+  call.registers = *caller;
+  if (count() && !call.redirect->first[0])
+    copy_own_stack();
 }
 
 // In the child: is each captured stack what this process inherited?
@@ -218,6 +257,9 @@ instant_child(void)
   spinlock_renew(&capturing);
   tell_child();
   thread_forget_others();
+  borrow_forget();
+  if (call.learn)
+    learn_threads(call.learn, call.snapshot, call.own_stack, call.own_stack ? CALL_STACK : 0);
   if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
     unsafe_calls_watch();

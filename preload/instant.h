@@ -3,6 +3,8 @@
 // locks but one of ours that is waited for with a limit.
 #pragma once
 
+#include "registers.h"
+
 #include <stdint.h>
 
 // At the entry of a wrapper: lists the threads, if handlers of others may stop some.
@@ -14,4 +16,9 @@ void instant_foreign_handlers(void (*handler)(void));
 int instant_handlers(uint64_t *handlers, int most);
 
 void instant_prepare(void);
+// In the parent of a borrowed child that becomes real, with the registers of the caller of fork():
+// instead of what the handler does in the child, which finds call.taken.
+void instant_capture(const struct registers *caller);
+// After a redirected fork: what is to be told of it.
+void instant_note(const struct registers *caller);
 void instant_child(void);

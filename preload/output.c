@@ -117,6 +117,17 @@ driver_ended(void)
   return pid > 0 && output_system_gone((pid_t)pid);
 }
 
+void
+output_append(const char *path, const char *what, const struct text *t)
+{
+  int saved = errno;
+  long error = append(path, t);
+
+  if (error < 0)
+    warn(what, path, error);
+  errno = saved;
+}
+
 bool
 output_event(const struct text *t)
 {

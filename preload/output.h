@@ -22,5 +22,8 @@ bool output_wants_color(void);
 // get the event.
 bool output_event(const struct text *t);
 
+// The same for any file, which warnings call `what`.
+void output_append(const char *path, const char *what, const struct text *t);
+
 // False where neither a driver nor log_path wants events.
 bool output_wants_events(void);

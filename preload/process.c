@@ -2,6 +2,7 @@
 
 #include "kernel.h"
 #include "output.h"
+#include "sites_known.h"
 #include "text_buffer.h"
 
 #include <string.h>
@@ -88,6 +89,13 @@ process_start(char **environment, const char *preload)
     char bytes[4096];
     struct text help = {.bytes = bytes, .size = sizeof bytes};
     env_options_help(&help);
+    output_stderr(&help);
+  }
+  if (!process.events.value[0] && strstr(process.options.value, "redirect=help") &&
+      process_options()->redirect == REDIRECT_HELP) {
+    char bytes[4096];
+    struct text help = {.bytes = bytes, .size = sizeof bytes};
+    sites_help(&help);
     output_stderr(&help);
   }
 }

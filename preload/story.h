@@ -58,6 +58,7 @@ struct story {
   const char *entry;  // the symbol called, or NULL
   int threads, threads_at_entry;
   unsigned seen;        // how often this site has forked
+  bool redirected;      // carried out as posix_spawn does
   char same_as[32];     // id of the reported fork of this site; "" for that one
   const char *capture;  // "ptrace", "proc" or "none"
   const char *why;      // why not ptrace, or NULL

@@ -63,8 +63,8 @@ section_bytes(const struct file *f, const Elf64_Shdr *s)
 }
 
 static bool
-search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings, uint64_t offset,
-       char *name, size_t size)
+search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings, bool data,
+       uint64_t offset, char *name, size_t size)
 {
   const Elf64_Sym *symbols = section_bytes(f, table);
   const char *text = section_bytes(f, strings);
@@ -75,8 +75,9 @@ search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings,
   for (size_t i = 0; i < table->sh_size / sizeof *symbols; i++) {
     const Elf64_Sym *s = &symbols[i];
     int type = ELF64_ST_TYPE(s->st_info);
-    if ((type != STT_FUNC && type != STT_GNU_IFUNC) || s->st_shndx == SHN_UNDEF ||
-        offset < s->st_value || offset - s->st_value >= (s->st_size ? s->st_size : 1))
+    bool wanted = data ? type == STT_OBJECT : type == STT_FUNC || type == STT_GNU_IFUNC;
+    if (!wanted || s->st_shndx == SHN_UNDEF || offset < s->st_value ||
+        offset - s->st_value >= (s->st_size ? s->st_size : 1))
       continue;
     // Of aliases the global one: that is the name people know.
     if (!best || ELF64_ST_BIND(s->st_info) == STB_GLOBAL)
@@ -88,27 +89,67 @@ search(const struct file *f, const Elf64_Shdr *table, const Elf64_Shdr *strings,
   return true;
 }
 
+// The table of sections, or NULL where the file has none.
+static const Elf64_Shdr *
+find_sections(const struct file *f, int *count)
+{
+  const Elf64_Ehdr *header = (const void *)f->bytes;
+
+  if (!header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+      header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_shentsize != sizeof(Elf64_Shdr) ||
+      header->e_shoff % 8 != 0 || header->e_shoff > f->size ||
+      header->e_shnum > (f->size - header->e_shoff) / sizeof(Elf64_Shdr))
+    return NULL;
+  *count = header->e_shnum;
+  return (const void *)(f->bytes + header->e_shoff);
+}
+
+static bool
+find(const char *path, bool data, uint64_t offset, char *name, size_t size)
+{
+  const struct file *f = find_file(path);
+  int count = 0;
+  const Elf64_Shdr *sections = find_sections(f, &count);
+  const unsigned int wanted[] = {SHT_SYMTAB, SHT_DYNSYM};
+  for (int w = 0; w < 2; w++) {
+    for (int i = 0; i < count; i++) {
+      if (sections[i].sh_type == wanted[w] && sections[i].sh_link < (unsigned int)count &&
+          search(f, &sections[i], &sections[sections[i].sh_link], data, offset, name, size))
+        return true;
+    }
+  }
+  return false;
+}
+
 bool
 symbol_find(const char *path, uint64_t offset, char *name, size_t size)
 {
-  const struct file *f = find_file(path);
+  return find(path, false, offset, name, size);
+}
 
-  if (!f->bytes)
+bool
+symbol_find_data(const char *path, uint64_t offset, char *name, size_t size)
+{
+  return find(path, true, offset, name, size);
+}
+
+bool
+symbol_has_section(const char *path, const char *name)
+{
+  const struct file *f = find_file(path);
+  int count = 0;
+  const Elf64_Shdr *sections = find_sections(f, &count);
+  int strings = count > 0 ? ((const Elf64_Ehdr *)(const void *)f->bytes)->e_shstrndx : 0;
+
+  if (strings >= count)
     return false;
-  const Elf64_Ehdr *header = (const void *)f->bytes;
-  if (memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-      header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shoff % 8 != 0 ||
-      header->e_shoff > f->size ||
-      header->e_shnum > (f->size - header->e_shoff) / sizeof(Elf64_Shdr))
+  const char *names = section_bytes(f, &sections[strings]);
+  size_t size = sections[strings].sh_size;
+  if (!names || size == 0 || names[size - 1])
     return false;
-  const Elf64_Shdr *sections = (const void *)(f->bytes + header->e_shoff);
-  const unsigned int wanted[] = {SHT_SYMTAB, SHT_DYNSYM};
-  for (int w = 0; w < 2; w++) {
-    for (int i = 0; i < header->e_shnum; i++) {
-      if (sections[i].sh_type == wanted[w] && sections[i].sh_link < header->e_shnum &&
-          search(f, &sections[i], &sections[sections[i].sh_link], offset, name, size))
-        return true;
-    }
+  for (int i = 0; i < count; i++) {
+    if (sections[i].sh_name < size && strcmp(names + sections[i].sh_name, name) == 0)
+      return true;
   }
   return false;
 }

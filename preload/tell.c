@@ -7,12 +7,12 @@
 #include "output.h"
 #include "python_story.h"
 #include "report.h"
-#include "spinlock.h"
 #include "suppression.h"
 #include "task.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -24,9 +24,8 @@ enum {
   WAIT_UNWINDER_NS = 1000000000,
 };
 
-static struct spinlock unwinding;
-static _Atomic pid_t
-    told;  // the process that told of a hazard as text: no page to write in a child
+// The process that told of a hazard as text: no page to write in a child.
+static _Atomic pid_t told;
 
 bool
 tell_any(void)
@@ -37,8 +36,7 @@ tell_any(void)
 void
 tell_child(void)
 {
-  // libunwind's own locks may be held for ever here: then this process unwinds no more.
-  spinlock_poison(&unwinding);
+  unwind_child();
 }
 
 void
@@ -99,7 +97,7 @@ emit(struct telling *telling)
       event_fork(t, &telling->story);
     }
     // Where the driver cannot be reached (chroot, no rights, no descriptors), stderr may still do.
-    if (!output_event(t) && !telling->story.same_as[0])
+    if (!output_event(t) && !telling->story.same_as[0] && !telling->story.redirected)
       telling->wants_text = true;
   }
   if (telling->wants_text) {
@@ -120,8 +118,9 @@ tell_first(struct telling *telling)
   struct modules *modules = modules_read();
   story->modules = modules;
   story_fill(story, call.snapshot, &own, &telling->arena);
-  struct site *site = site_add(call.registers.at[REG_SP], story->site.frames, story->site.count,
-                               python_story_place());
+  struct site *site = call.redirect ? NULL
+                                    : site_add(call.registers.at[REG_SP], story->site.frames,
+                                               story->site.count, python_story_place());
   if (site) {
     story->seen = ++site->seen;
     if (!site_report(site, story, call.kinds, call.sequence))
@@ -181,7 +180,8 @@ tell(pid_t child)
 {
   struct telling telling = {.wants_event = output_wants_events()};
   struct story *story = &telling.story;
-  bool first = !call.site && call.counted;
+  const struct redirect_site *redirect = call.redirect;
+  bool first = !call.site && call.counted && !(redirect && redirect->first[0]);
 
   memcpy(story->id, call.id, sizeof story->id);
   story->time_ns = now_ns(CLOCK_REALTIME);
@@ -198,6 +198,12 @@ tell(pid_t child)
     story->seen = ++call.site->seen;
     site_reported(call.site, story->same_as);
   }
+  if (redirect) {
+    story->redirected = true;
+    story->seen = redirect->borrowed;
+    if (!first)
+      snprintf(story->same_as, sizeof story->same_as, "%s", redirect->first);
+  }
   if (call.snapshot) {
     story->capture = snapshot_means(call.snapshot);
     story->why = call.snapshot->why;
@@ -207,7 +213,7 @@ tell(pid_t child)
       story->evidence = (uint64_t)(uintptr_t)call.snapshot->threads;
   }
   // A driver decides by itself what to tell, and when.
-  telling.wants_text = first && !process.events.value[0];
+  telling.wants_text = first && !redirect && !process.events.value[0];
   if (telling.wants_text && process_options()->verbosity == 0 && call.outcome)
     telling.wants_text = futex_wait_shared(&call.outcome->ended, WAIT_EXEC_NS) != OUTCOME_EXEC;
   if (!first) {
@@ -224,9 +230,9 @@ tell(pid_t child)
   }
   telling.arena = (struct arena){memory, memory + arena};
   telling.text = (struct text){.bytes = (char *)memory + arena, .size = bytes};
-  if (spinlock_try(&unwinding, WAIT_UNWINDER_NS)) {
+  if (unwind_enter(WAIT_UNWINDER_NS)) {
     tell_first(&telling);
-    spinlock_release(&unwinding);
+    unwind_leave();
   } else {
     emit(&telling);
   }

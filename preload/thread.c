@@ -1,12 +1,15 @@
 #include "thread.h"
 
+#include "become_real.h"
 #include "budget.h"
 #include "exec.h"
 #include "fork.h"
 #include "guard.h"
 #include "interpose.h"
+#include "learn.h"
 #include "memory.h"
 #include "process.h"
+#include "redirect.h"
 #include "task.h"
 #include "thread_kinds.h"
 #include "unsafe_calls.h"
@@ -71,6 +74,8 @@ before_first_thread(void)
   guard_look();
   (void)unwind_load();
   unsafe_calls_resolve();
+  redirect_start();
+  learn_start();
   fork_late_start();
   void *memory = memory_map(SLOTS * sizeof(struct slot));
 
@@ -154,6 +159,8 @@ thread_main(void *argument)
   struct slot *slot = argument;
   size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
 
+  if (forkhound_redirects)
+    redirect_thread();
   slot->thread = pthread_self();
   task_own_name(slot->name);
   // A negative tid keeps the slot ours until it is known.
@@ -172,8 +179,10 @@ FH_WRAPPER(pthread_create)(pthread_t *thread, const pthread_attr_t *attributes,
   fh_real_resolve();
   if (process.secure)
     return fh_real.pthread_create(thread, attributes, start, argument);
+  become_real("called pthread_create", REAL_WHOLE);
   pthread_once(&once, before_first_thread);
   unsafe_calls_thread();
+  learn_refuse("called pthread_create");
   struct slot *slot = claim(&i);
   errno = saved;
   if (!slot)
@@ -200,6 +209,13 @@ thread_origin(pid_t tid)
   const struct slot *slot = slot_of(tid);
 
   return slot ? &slot->origin : NULL;
+}
+
+const void *
+thread_memory(size_t *size)
+{
+  *size = SLOTS * sizeof(struct slot);
+  return atomic_load_explicit(&slots, memory_order_acquire);
 }
 
 int

@@ -35,6 +35,9 @@ void thread_named(pthread_t thread, const char *name);
 // The calling thread has a new name. From prctl().
 void thread_renamed(void);
 
+// Where it is all kept, and its size.
+const void *thread_memory(size_t *size);
+
 // Threads made by pthread_create() in this process that have not begun to end.
 int thread_live(void);
 

@@ -2,32 +2,42 @@
 // dlopen() looks at its return address. Where nothing is watched they cost a test and a jump.
 #include "unsafe_calls.h"
 
+#include "become_real.h"
+#include "borrow.h"
+#include "borrow_ids.h"
+#include "raw_syscall.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 // The wrappers' names for them.
 struct unsafe_call {
   void *real;
   _Atomic bool called;
-  char symbol[20], name[20];
+  unsigned char effect;  // enum call_effect
+  char name[20];         // "" for one that is not unsafe
+  char symbol[26];
 };
+_Static_assert(sizeof(struct unsafe_call) == 56, "what the wrappers know");
 
-#define DEFINE(symbol_, name_)                                                                     \
-  __attribute__((visibility("hidden"))) struct unsafe_call forkhound_call_##symbol_ = {            \
-      .symbol = #symbol_, .name = #name_};
-FH_UNSAFE_CALLS(DEFINE)
-#undef DEFINE
+#define ROW(symbol_, name_, effect_) {.symbol = #symbol_, .name = name_, .effect = effect_},
+#define UNSAFE_ROW(symbol, name, effect) ROW(symbol, #name, effect)
+#define BORROWED_ROW(symbol, effect) ROW(symbol, "", effect)
+__attribute__((visibility("hidden"))) struct unsafe_call forkhound_calls[] = {
+    FH_UNSAFE_CALLS(UNSAFE_ROW) FH_BORROWED_CALLS(BORROWED_ROW)};
 
-static struct unsafe_call *const calls[] = {
-#define ADDRESS(symbol, name) &forkhound_call_##symbol,
-    FH_UNSAFE_CALLS(ADDRESS)
-#undef ADDRESS
+enum {
+  CALLS = sizeof forkhound_calls / sizeof forkhound_calls[0],
+  ENVIRONMENT_CALLS = 4,  // the first ones
+  WATCHED = 1,
+  BORROWED = 2,
 };
-
-enum { CALLS = sizeof calls / sizeof calls[0] };
 
 static _Atomic bool thread_made;
 
@@ -46,28 +56,46 @@ resolve(struct unsafe_call *c)
   return c->real;
 }
 
-// The slow way of a wrapper: notes the call, returns the real function.
-__attribute__((visibility("hidden"))) void *
-forkhound_enter_call(struct unsafe_call *c)
+// A child that names itself or its group means what it has become.
+static void
+make_real(const struct unsafe_call *c, uint64_t *first_argument)
 {
-  if (forkhound_watched)
-    c->called = true;
-  return resolve(c);
+  pid_t before = borrowed->child, named = (pid_t)*first_argument;
+
+  char reason[48];
+  snprintf(reason, sizeof reason, "called %s", c->symbol);
+  become_real(reason, REAL_WHOLE);
+  if (c->effect == NAMES_PROCESS && (named == before || named == -before))
+    *first_argument = (uint64_t)(named < 0 ? -getpid() : getpid());
 }
 
-// On entry: the address of the struct, above it the return address of the wrapper's caller. All
-// registers that may hold arguments are kept (x86-64 psABI 3.2.3; al counts the vector registers of
-// a variadic call).
+// The slow way of a wrapper: notes the call, returns the real function.
+__attribute__((visibility("hidden"))) void *
+forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
+{
+  if (!borrowed && c < forkhound_calls + ENVIRONMENT_CALLS)
+    borrow_changes.environment++;
+  if (!borrowed && c->effect == CHANGES_IDS)
+    borrow_changes.dumpable++;
+  if (borrowed && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
+    make_real(c, arguments);
+  if (forkhound_watched & WATCHED)
+    c->called = true;
+  void *own = borrowed && c->effect == CHANGES_IDS ? borrow_ids_own(c->symbol) : NULL;
+  return own ? own : resolve(c);
+}
+
+// On entry: r11 is the address of the struct; all registers that may hold arguments are kept
+// (x86-64 psABI 3.2.3; al counts the vector registers of a variadic call).
 __asm__(".text\n"
         ".hidden forkhound_slow_call\n"
         ".globl forkhound_slow_call\n"
         ".type forkhound_slow_call,@function\n"
         "forkhound_slow_call:\n"
         ".cfi_startproc\n"
-        ".cfi_def_cfa_offset 16\n"
         "  pushq %rbp\n"
-        ".cfi_def_cfa_offset 24\n"
-        ".cfi_offset rbp, -24\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset rbp, -16\n"
         "  movq %rsp, %rbp\n"
         ".cfi_def_cfa_register rbp\n"
         "  andq $-16, %rsp\n"
@@ -87,7 +115,8 @@ __asm__(".text\n"
         "  movaps %xmm5, 144(%rsp)\n"
         "  movaps %xmm6, 160(%rsp)\n"
         "  movaps %xmm7, 176(%rsp)\n"
-        "  movq 8(%rbp), %rdi\n"
+        "  movq %r11, %rdi\n"
+        "  movq %rsp, %rsi\n"
         "  call forkhound_enter_call\n"
         "  movq %rax, %r11\n"
         "  movq 0(%rsp), %rdi\n"
@@ -106,57 +135,85 @@ __asm__(".text\n"
         "  movaps 160(%rsp), %xmm6\n"
         "  movaps 176(%rsp), %xmm7\n"
         "  leave\n"
-        ".cfi_def_cfa rsp, 16\n"
-        "  addq $8, %rsp\n"
-        ".cfi_def_cfa_offset 8\n"
+        ".cfi_def_cfa rsp, 8\n"
         "  jmp *%r11\n"
         ".cfi_endproc\n"
         ".size forkhound_slow_call,.-forkhound_slow_call\n");
 
-#define WRAPPER(symbol, name)                                                                      \
-  __asm__(".globl " #symbol "\n"                                                                   \
-          ".type " #symbol ",@function\n" #symbol ":\n"                                            \
-          ".cfi_startproc\n"                                                                       \
-          "  endbr64\n"                                                                            \
-          "  cmpb $0, forkhound_watched(%rip)\n"                                                   \
-          "  jne 1f\n"                                                                             \
-          "  movq forkhound_call_" #symbol "(%rip), %r11\n"                                        \
-          "  testq %r11, %r11\n"                                                                   \
-          "  jz 1f\n"                                                                              \
-          "  jmp *%r11\n"                                                                          \
-          "1:\n"                                                                                   \
-          "  leaq forkhound_call_" #symbol "(%rip), %r11\n"                                        \
-          "  pushq %r11\n"                                                                         \
-          ".cfi_adjust_cfa_offset 8\n"                                                             \
-          "  jmp forkhound_slow_call\n"                                                            \
-          ".cfi_endproc\n"                                                                         \
-          ".size " #symbol ",.-" #symbol "\n");
+// No wrapper moves the stack pointer: one entry of the unwind tables does for all.
+#define WRAPPER(symbol, ...)                                                                       \
+  ".globl " #symbol "\n"                                                                           \
+  ".type " #symbol ",@function\n" #symbol ":\n"                                                    \
+  "  endbr64\n"                                                                                    \
+  "  cmpb $0, forkhound_watched(%rip)\n"                                                           \
+  "  jne 1f\n"                                                                                     \
+  "  movq forkhound_calls+forkhound_row(%rip), %r11\n"                                             \
+  "  testq %r11, %r11\n"                                                                           \
+  "  jz 1f\n"                                                                                      \
+  "  jmp *%r11\n"                                                                                  \
+  "1:\n"                                                                                           \
+  "  leaq forkhound_calls+forkhound_row(%rip), %r11\n"                                             \
+  "  jmp forkhound_slow_call\n"                                                                    \
+  ".size " #symbol ",.-" #symbol "\n"                                                              \
+  ".set forkhound_row, forkhound_row+56\n"
 
-FH_UNSAFE_CALLS(WRAPPER)
+__asm__(".set forkhound_row, 0\n.cfi_startproc\n" FH_UNSAFE_CALLS(WRAPPER)
+            FH_BORROWED_CALLS(WRAPPER) ".cfi_endproc\n");
 
 void
 unsafe_calls_resolve(void)
 {
-  for (unsigned i = 0; i < CALLS; i++)
-    resolve(calls[i]);
+  for (struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++)
+    resolve(c);
+}
+
+void
+unsafe_calls_borrow(void)
+{
+  forkhound_watched |= BORROWED;
 }
 
 void
 unsafe_calls_watch(void)
 {
-  if (forkhound_watched) {  // of the parent, which is such a child too
-    for (unsigned i = 0; i < CALLS; i++)
-      calls[i]->called = false;
+  if (forkhound_watched & WATCHED) {  // of the parent, which is such a child too
+    for (struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++)
+      c->called = false;
     thread_made = false;
   }
-  forkhound_watched = 1;
+  forkhound_watched |= WATCHED;
 }
 
 void
 unsafe_calls_thread(void)
 {
-  if (forkhound_watched)
+  if (forkhound_watched & WATCHED)
     thread_made = true;
+}
+
+const char *
+unsafe_calls_borrowed(void)
+{
+  for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
+    if (c->called && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
+      return c->symbol;
+  }
+  return NULL;
+}
+
+bool
+unsafe_calls_any(pid_t child)
+{
+  struct unsafe_call theirs[CALLS] = {{.called = false}};
+  struct iovec local = {theirs, sizeof theirs}, remote = {forkhound_calls, sizeof theirs};
+
+  if (RAW(SYS_process_vm_readv, child, &local, 1, &remote, 1, 0) != (long)sizeof theirs)
+    return false;
+  for (unsigned i = 0; i < CALLS; i++) {
+    if (theirs[i].called && theirs[i].name[0])
+      return true;
+  }
+  return false;
 }
 
 static void
@@ -171,15 +228,28 @@ add_name(struct text *t, const char *key, const char *name, bool *any)
 }
 
 void
+unsafe_calls_list(struct text *t)
+{
+  const char *last = "";
+
+  for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
+    if (!c->called || !c->name[0] || strcmp(c->name, last) == 0)
+      continue;
+    text_add(t, "%s%s", *last ? ", " : "", c->name);
+    last = c->name;
+  }
+}
+
+void
 unsafe_calls_add(struct text *t, const char *key)
 {
   bool any = false;
   const char *last = "";
 
-  for (unsigned i = 0; i < CALLS; i++) {
+  for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
     // Two symbols of one name stand side by side.
-    if (calls[i]->called && strcmp(calls[i]->name, last) != 0)
-      add_name(t, key, last = calls[i]->name, &any);
+    if (c->called && c->name[0] && strcmp(c->name, last) != 0)
+      add_name(t, key, last = c->name, &any);
   }
   if (thread_made)
     add_name(t, key, "pthread_create", &any);

@@ -26,11 +26,18 @@ struct stack_copy {
 // does both anyway, and a process with one thread never gets there.
 bool unwind_load(void);
 
+// One caller at a time: false if another one is not done after `wait_ns`. Also for symbol_find().
+bool unwind_enter(uint64_t wait_ns);
+void unwind_leave(void);
+// In a fork child: if another thread was at it, libunwind's own locks may be held for ever, and
+// this process unwinds no more.
+void unwind_child(void);
+
 // Forgets what was learnt of modules: some may have been unloaded since. Call before each report.
 void unwind_begin(const struct modules *modules);
 
-// Fills frames, innermost first, and returns their number. Takes no lock but libunwind's own: one
-// caller at a time.
+// Fills frames, innermost first, and returns their number. Between unwind_enter() and
+// unwind_leave().
 int unwind_stack(const struct stack_copy *stack, struct frame *frames, int most);
 
 // The same for the copy that the calling thread made of its own stack in its last fork handler.

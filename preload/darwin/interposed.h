@@ -40,6 +40,5 @@ int forkpty(int *, char *, const struct termios *, const struct winsize *);
   X(void, _exit, (int))
 
 #define FH_WRAPPER(symbol) forkhound_##symbol
-#define FH_FORK_ALIASES
 #define FH_EXIT_ALIASES
 #define FH_ENVIRON (*_NSGetEnviron())

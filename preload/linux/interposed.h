@@ -30,6 +30,11 @@
     (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
      char *const[], char *const[]))                                                                \
   X(void, _exit, (int))                                                                            \
+  X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                           \
+  X(sighandler_t, signal, (int, sighandler_t))                                                     \
+  X(int, close, (int))                                                                             \
+  X(int, close_range, (unsigned int, unsigned int, int))                                           \
+  X(void, closefrom, (int))                                                                        \
   X(int, sigprocmask, (int, const sigset_t *, sigset_t *))                                         \
   X(int, mincore, (void *, size_t, unsigned char *))                                               \
   X(int, pipe2, (int[2], int))                                                                     \
@@ -39,8 +44,5 @@
 #define FH_WRAPPER(symbol) symbol
 #define FH_ENVIRON environ
 
-// Names that glibc has for fork() and _exit() too.
-#define FH_FORK_ALIASES                                                                            \
-  FH_EXPORT pid_t __fork(void) __attribute__((alias("fork"), nothrow));                            \
-  FH_EXPORT pid_t __libc_fork(void) __attribute__((alias("fork"), nothrow));
+// A name that glibc has for _exit() too.
 #define FH_EXIT_ALIASES FH_EXPORT void _Exit(int status) __attribute__((alias("_exit")));

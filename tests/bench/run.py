@@ -42,19 +42,22 @@ class Bench:
         gcc = ["gcc", *FLAGS]
         subprocess.run([*gcc, "-shared", "-fPIC", "-o", self.empty, SOURCES / "empty.c"], check=True)
         self.command = TOP / "build/cli/forkhound"
-        for name in ("forks", "first_fork", "threads", "children"):
+        for name in ("forks", "first_fork", "threads", "children", "spawns"):
             subprocess.run([*gcc, "-o", folder / name, SOURCES / f"{name}.c"], check=True)
 
-    def environment(self, preload, events=False):
+    def environment(self, preload, events=False, options=""):
         env = {k: v for k, v in os.environ.items() if not k.startswith("FORKHOUND_")}
         env.update(LD_PRELOAD=str(preload))
+        if options:
+            env["FORKHOUND_OPTIONS"] = options
         if events:
             env["FORKHOUND_EVENTS"] = str(self.events)
         return env
 
-    def output(self, command, preload, events=False):
+    def output(self, command, preload, events=False, options=""):
         self.events.unlink(missing_ok=True)
-        return subprocess.run([str(c) for c in command], env=self.environment(preload, events),
+        return subprocess.run([str(c) for c in command],
+                              env=self.environment(preload, events, options),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, timeout=LIMIT, check=True, text=True).stdout
 
@@ -235,6 +238,56 @@ def watching(bench):
           f"| {verdict(more, more, 5)} |\n", flush=True)
 
 
+def redirected(bench):
+    """fork and exec of a large process: real, as posix_spawn does it, and posix_spawn itself."""
+    sites = bench.folder / "sites"
+    sites.write_text("allow spawns start\n")
+    print("fork and exec of `true` in a process with two threads, the library in all; microseconds "
+          "until the call returned / until the\nchild had ended; the ratios are of the latter.\n")
+    print("| pages of 4 KiB | real fork | redirected | posix_spawn | redirected / posix_spawn "
+          "| bar | | redirected / at 10 MB | bar | |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    smallest = None
+    for mib, name in ((10, "10 MB"), (1024, "1 GB"), (4096, "4 GB")):
+        def run(how, count, options=""):
+            command = [bench.folder / "spawns", mib, count, how]
+            return [int(n) / 1e3 for n in bench.output(command, bench.library, options=options).split()]
+
+        few = 5 if mib > 1000 else 50
+        turns = 2 if bench.quick else 5
+        real, ours, spawn = take_turns(
+            turns, lambda: run("fork", few), lambda: run("fork", 100, f"redirect=listed:sites={sites}"),
+            lambda: run("spawn", 100))
+        cells = [[min(column) for column in zip(*results)] for results in (real, ours, spawn)]
+        smallest = smallest or cells[1][1]
+        to_spawn, to_small = cells[1][1] / cells[2][1], cells[1][1] / smallest
+        bars = [f"{bar} | {verdict(ratio, ratio, bar)}" if name == "4 GB" else "- | -"
+                for ratio, bar in ((to_spawn, 1.25), (to_small, 2))]
+        print(f"| {name} | {' | '.join(f'{call:.0f} / {end:.0f}' for call, end in cells)} "
+              f"| {to_spawn:.2f} | {bars[0]} | {to_small:.2f} | {bars[1]} |", flush=True)
+    print()
+
+
+def learning(bench):
+    print("The same process with real forks that are learned from; microseconds until fork() returned / "
+          "until the child had ended:\nmedians of forks of which three more wait for the child. The bar is "
+          "of what learning adds, in real forks.\n")
+    print("| pages of 4 KiB | real fork | learning | added, call | added, end | bar | |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for mib, name in ((10, "10 MB"), (1024, "1 GB"), (4096, "4 GB")):
+        command = [bench.folder / "spawns", mib, 15 if mib > 1000 else 50, "fork"]
+
+        def run(options=""):
+            return [int(n) / 1e3 for n in bench.output(command, bench.library, options=options).split()]
+
+        real, ours = take_turns(2 if bench.quick else 5, run, lambda: run("redirect=learn"))
+        cells = [[min(column) for column in zip(*results)] for results in (real, ours)]
+        call, end = ((x - y) / y for x, y in zip(cells[1], cells[0]))
+        print(f"| {name} | {' | '.join(f'{a:.0f} / {b:.0f}' for a, b in cells)} | {call:.2f} | {end:.2f} "
+              f"| 1.5 | {verdict(max(call, end), max(call, end), 1.5)} |", flush=True)
+    print()
+
+
 def first_line(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True,
                           stderr=subprocess.STDOUT).stdout.splitlines()[0]
@@ -256,6 +309,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), len(sys.argv) > 1)
         overhead(bench)
+        redirected(bench)
+        learning(bench)
         watching(bench)
         jobs(bench)
         reports(bench)

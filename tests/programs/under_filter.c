@@ -1,5 +1,6 @@
 // Execs its other arguments under a seccomp filter, as a container has one: "allow" allows all,
-// "refuse" answers ptrace() with EPERM, "kill" kills for it.
+// "refuse" answers ptrace() with EPERM, "kill" kills for it; "blind" answers userfaultfd() with
+// EPERM.
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -13,7 +14,7 @@
 int
 main(int argc, char **argv)
 {
-  unsigned int action = SECCOMP_RET_ALLOW;
+  unsigned int action = SECCOMP_RET_ALLOW, number = SYS_ptrace;
 
   if (argc < 3)
     return 2;
@@ -21,9 +22,13 @@ main(int argc, char **argv)
     action = SECCOMP_RET_ERRNO | EPERM;
   else if (strcmp(argv[1], "kill") == 0)
     action = SECCOMP_RET_KILL_PROCESS;
+  if (strcmp(argv[1], "blind") == 0) {
+    action = SECCOMP_RET_ERRNO | EPERM;
+    number = SYS_userfaultfd;
+  }
   struct sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ptrace, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
       BPF_STMT(BPF_RET | BPF_K, action),
   };

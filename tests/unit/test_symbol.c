@@ -41,6 +41,19 @@ Test(symbol, finds_exported_and_static_functions)
   symbol_done();
 }
 
+static int static_variable[4] = {1};
+
+Test(symbol, finds_variables)
+{
+  char name[64] = "", *path;
+
+  uint64_t offset = in_file(&static_variable[2], &path);
+  cr_assert(symbol_find_data("/proc/self/exe", offset, name, sizeof name));
+  cr_assert_str_eq(name, "static_variable");
+  cr_assert_not(symbol_find("/proc/self/exe", offset, name, sizeof name));
+  symbol_done();
+}
+
 // A file of any content: no crash (the sanitizer build watches).
 Test(symbol, survives_broken_files)
 {

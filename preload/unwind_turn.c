@@ -1,0 +1,22 @@
+#include "spinlock.h"
+#include "unwind.h"
+
+static struct spinlock unwinding;
+
+bool
+unwind_enter(uint64_t wait_ns)
+{
+  return spinlock_try(&unwinding, wait_ns);
+}
+
+void
+unwind_leave(void)
+{
+  spinlock_release(&unwinding);
+}
+
+void
+unwind_child(void)
+{
+  spinlock_poison(&unwinding);
+}

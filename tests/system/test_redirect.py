@@ -1,0 +1,187 @@
+"""Forks carried out as posix_spawn does, against real ones: what a program can observe is the same."""
+
+import itertools
+import re
+import tempfile
+from pathlib import Path
+
+from harness import COMMAND, bare, build_program, driven, environment, plain, side_by_side
+from test_learn import REFUSED, SAFE, learn
+
+PREPARE = ("none", "group", "terminal_group", "session", "terminal", "ids", "limits", "descriptors",
+           "signals", "environment")
+BORROWED = ("exec", "facts", "exec_fails", "status", "killed")
+BECOME_REAL = {
+    "setenv": "called setenv", "exit": "called exit", "crash": "got a signal",
+    "abort": "called abort", "raise": "called raise", "printf": "called ", "thread":
+    "called pthread_create", "terminated": "got a signal", "signalled": "got a signal",
+    "forks": "called fork", "spawns": "called posix_spawn", "vforks": "called vfork", "spins": "did not exec for 200 ms",
+    "returns": "returned from the function that called fork()",
+}
+
+REFUSALS = {
+    "stack": "it runs on a stack that is not its thread's: a coroutine's, or a signal handler's",
+    "deep": "more than 256 KiB of the stack are in use",
+    "namespace": "children are in another PID namespace",
+    "filter": "a seccomp filter does not allow it",
+    "sequences": "a library uses restartable sequences",
+}
+
+
+def redirected(command, sites, *options, mode="listed", **how):
+    """The command under `forkhound run --redirect`, with a file of these sites."""
+    with tempfile.NamedTemporaryFile("w", suffix=".sites") as file:
+        file.write("".join(f"{line}\n" for line in sites))
+        file.flush()
+        return driven(command, f"--redirect={mode}", "--sites", file.name, *options, **how)
+
+
+def actions(run):
+    return [(e["action"], e.get("reason")) for e in run.named("redirect")]
+
+
+def compare(program, prepare, end):
+    real = plain([program, prepare, end])
+    run = redirected([program, prepare, end], ["allow redirect_same start"])
+    assert real.status == run.status == 0, (real.status, run.status, real.err, run.err)
+    assert len(real.out.splitlines()) > 40, real.out
+    assert run.out == real.out, f"real:\n{real.out}\nredirected:\n{run.out}\n{run.err}"
+    done = actions(run)
+    if end in BORROWED:
+        assert done == [("borrowed", None)], done
+    else:
+        assert len(done) == 1 and done[0][0] == "materialised", done
+        assert done[0][1].startswith(BECOME_REAL[end]), done
+
+
+def test_same_meaning():
+    cases = [*itertools.product(PREPARE, ("exec", "facts", "exec_fails", "setenv")),
+             *(("none", end) for end in BORROWED + tuple(BECOME_REAL)), ("crash_handler", "crash"),
+             *(("watched", end) for end in ("exec", "exec_fails", "killed", "setenv", "exit", "crash"))]
+    program = build_program("redirect_same")
+    side_by_side({f"{p} {e}": lambda p=p, e=e: compare(program, p, e)
+                  for p, e in dict.fromkeys(cases)}, 4)
+
+
+def many(threads, forks, how):
+    program = build_program("redirect_many")
+    run = redirected([program, threads, forks, how], ["allow redirect_many start"], "-q")
+    assert run.status == 0, run.err
+    assert run.out == ("wrong 0, descriptors +0, children none, grown by less than 4 MiB\n"), run.out
+    return run
+
+
+def test_ten_thousand():
+    run = many(1, 10000, "exit")
+    assert actions(run).count(("borrowed", None)) == 10001
+
+
+def test_four_threads():
+    assert actions(many(4, 250, "exec")).count(("borrowed", None)) == 1001
+    assert "materialised" in dict(actions(many(4, 20, "real")))
+
+
+def test_lock_of_the_time_zone():
+    """Of real forks of this kind about every second child hangs."""
+    run = many(1, 1000, "time")
+    assert actions(run).count(("borrowed", None)) == 1001
+
+
+def test_auto():
+    """Of each safe place the first three forks are learned from; the program does what it does without."""
+    def check(how):
+        run = driven([program, how, "8"], "--redirect=auto")
+        without = plain([program, how, "8"])
+        assert (run.status, run.out) == (without.status, without.out) == (0, without.out), run.err
+        assert actions(run) == [("learned", None)] * 3 + [("borrowed", None)] * 5, actions(run)
+
+    program = learn()
+    side_by_side({how: lambda how=how: check(how) for how in SAFE}, 2)
+
+
+def test_auto_is_careful():
+    def check(how, reason):
+        run = driven([program, how, "6"], "--redirect=auto")
+        without = plain([program, how, "6"])
+        assert (run.status, run.out) == (without.status, without.out) == (0, without.out), run.err
+        done = actions(run)
+        assert "borrowed" not in dict(done) and "materialised" not in dict(done), done
+        assert re.fullmatch(reason, dict(done)["refused"]), (reason, done)
+
+    program = learn()
+    side_by_side({how: lambda how=how, reason=reason: check(how, reason)
+                  for how, reason in REFUSED.items()}, 2)
+
+
+def test_auto_replaces_stuck_children():
+    """So that a place is learned from, though about every second of its real children hangs."""
+    program = build_program("redirect_many")
+    run = driven([program, 1, 1000, "time"], "--redirect=auto", "-q", "--on-deadlock", "report")
+    assert run.status == 0 and run.out.startswith("wrong 0, descriptors +0, children none"), run.out
+    assert actions(run).count(("borrowed", None)) == 998, actions(run)[:9]
+
+
+def test_learned_file_is_followed():
+    program = build_program("redirect_many")
+    with tempfile.TemporaryDirectory() as folder:
+        sites = Path(folder) / "sites"
+        driven([program, 1, 5, "exec"], "--redirect=learn", "--sites", sites)
+        assert re.fullmatch(r"allow +redirect_many\+0x[0-9a-f]+ +start +# learned allow: 6 forks, all safe, "
+                            r"within \d+ bytes of the stack\n", sites.read_text()), sites.read_text()
+        run = driven([program, 1, 5, "exec"], "--redirect=listed", "--sites", sites)
+        assert actions(run) == [("borrowed", None)] * 6, actions(run)
+        sites.write_text(sites.read_text().replace("allow ", "deny ", 1))
+        run = driven([program, 1, 5, "exec"], "--redirect=listed", "--sites", sites)
+        assert [action for action, _ in actions(run)] == ["refused"], actions(run)
+
+
+def test_without_a_driver():
+    program = build_program("redirect_many")
+    with tempfile.NamedTemporaryFile("w", suffix=".sites") as file:
+        file.write("allow redirect_many st*\n")
+        file.flush()
+        run = bare([program, 1, 5, "exec"], f"redirect=listed:verbosity=1:sites={file.name}")
+        assert run.status == 0 and run.out.startswith("wrong 0"), run.out
+        assert re.fullmatch(r"forkhound: redirect: redirect_many\+0x[0-9a-f]+ start: is carried out as "
+                            r"posix_spawn does\n", run.err), run.err
+        run = bare([program, 1, 5, "real"], f"redirect=listed:sites={file.name}")
+        assert run.err.count("forkhound: HAZARD: ") == 2, run.err  # become real; real
+        assert [a for a, _ in actions(run)] == ["materialised", "refused"], actions(run)
+
+
+def test_off_does_nothing():
+    program = build_program("redirect_many")
+    run = driven([program, 1, 2, "exec"])
+    assert not run.named("redirect") and len(run.named("fork")) == 3, run.events
+
+
+def test_without_clone3():
+    run = redirected([build_program("no_clone3"), build_program("redirect_many"), 2, 2, "exec"],
+                     ["allow redirect_many start"])
+    assert run.status == 0 and run.out.startswith("wrong 0"), run.out
+    assert actions(run) == [("unavailable", "clone3() is not to be had")], actions(run)
+    assert run.err.count("forkhound: redirect: not available, forks are real: clone3()") == 1, run.err
+
+
+def test_refusals():
+    """Once for each place and reason; the results are those of real forks."""
+    for how, reason in REFUSALS.items():
+        flags = ["-DSEQUENCES"] if how == "sequences" else []
+        run = redirected([build_program("redirect_refused", *flags), how],
+                         ["allow redirect_refused start", "allow redirect_refused-DSEQUENCES start"],
+                         env=environment(FORKHOUND_OPTIONS="capture=off"))
+        assert run.status == 0, (how, run.err)
+        assert actions(run) == [("refused", reason)], (how, actions(run))
+    run = redirected([build_program("redirect_refused"), "area"], ["allow redirect_refused start"])
+    assert run.status == 0 and actions(run) == [
+        ("unavailable", "restartable sequences are not registered the way libc says")], actions(run)
+
+
+def test_help_and_bad_options():
+    shown = plain([COMMAND, "run", "--redirect=help"])
+    assert shown.status == 0 and "libjava.so Java_java_lang_ProcessImpl_forkAndExec" in shown.out
+    alone = bare(["/bin/true"], "redirect=help")
+    assert alone.status == 0 and alone.err == shown.out, alone.err
+    bad = plain([COMMAND, "run", "--redirect=sometimes", "true"])
+    assert bad.status == 125 and bad.err == (
+        "forkhound: run: --redirect: expected off, learn, listed, auto or help, got 'sometimes'\n"), bad.err
