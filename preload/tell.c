@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -202,7 +201,7 @@ tell(pid_t child)
     story->redirected = true;
     story->seen = redirect->borrowed;
     if (!first)
-      snprintf(story->same_as, sizeof story->same_as, "%s", redirect->first);
+      memcpy(story->same_as, redirect->first, sizeof story->same_as);
   }
   if (call.snapshot) {
     story->capture = snapshot_means(call.snapshot);
