@@ -76,7 +76,7 @@ split_offset(char *place, struct site_rule *rule)
   }
   if (!*place || strlen(place) >= sizeof rule->module)
     return false;
-  strcpy(rule->module, place);
+  memcpy(rule->module, place, strlen(place) + 1);
   return true;
 }
 
