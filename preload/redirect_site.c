@@ -54,29 +54,30 @@ unwound_slot(const struct entry_frame *frame, uint64_t bp, const unsigned char *
   return unwind_stack(&stack, frames, 2) == 2 ? frames[1].slot : 0;
 }
 
-// The unwind tables say for each instruction from which register the frame is found: the same
-// wherever the stack is. Two unwinds with different frame pointers tell which.
+// The unwind tables say for each instruction how the frame is found: most often from one register,
+// at a distance that is the same wherever the stack is. Unwinds with another frame pointer tell:
+// the frame stays where it is, or moves with that if what it points to moves too. One that does
+// neither (of a realigned stack) is not known.
 static void
 find_slot(struct redirect_site *site, const struct entry_frame *frame)
 {
   uint64_t sp = (uint64_t)(uintptr_t)(frame + 1), bottom;
   uint64_t top = libc_layout_stack_top(&bottom);
-  unsigned char *copy = memory_map(COPY);
+  unsigned char *moved = memory_map(COPY + MOVED), *copy = moved + MOVED;
 
-  if (!copy)
+  if (!moved)
     return;
   size_t length = sp < top && top - sp < COPY ? top - sp : COPY;
   length = memory_copy_own_stack(copy, length, sp);
   uint64_t slot = unwound_slot(frame, frame->rbp, copy, length);
-  uint64_t moved = unwound_slot(frame, frame->rbp + MOVED, copy, length);
-  if (slot && slot == moved) {
+  if (slot && unwound_slot(frame, frame->rbp + MOVED, copy, length) == slot) {
     site->slot = SLOT_SP;
     site->slot_offset = (int64_t)(slot - sp);
-  } else if (slot && slot - frame->rbp < COPY) {
+  } else if (slot && unwound_slot(frame, frame->rbp + MOVED, moved, length) == slot + MOVED) {
     site->slot = SLOT_BP;
     site->slot_offset = (int64_t)(slot - frame->rbp);
   }
-  munmap(copy, COPY);
+  munmap(moved, COPY + MOVED);
 }
 
 // Restartable sequences stand in a section of their own, as librseq and tcmalloc make it.

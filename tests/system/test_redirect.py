@@ -185,3 +185,19 @@ def test_help_and_bad_options():
     bad = plain([COMMAND, "run", "--redirect=sometimes", "true"])
     assert bad.status == 125 and bad.err == (
         "forkhound: run: --redirect: expected off, learn, listed, auto or help, got 'sometimes'\n"), bad.err
+
+
+def test_frames():
+    """The return address of the function that forks is found in each frame, or the fork is refused."""
+    program = build_program("redirect_frames")
+    for kind in ("fixed", "grows", "realigned"):
+        for how in ([], ["returns"]):
+            run = redirected([program, kind, *how], [f"allow redirect_frames {kind}"], "-q")
+            assert run.status == 0 and run.out == "wrong 0\n", (kind, how, run.out)
+            done = actions(run)
+            if kind == "realigned":
+                assert done == [("refused", "the frame that calls fork() cannot be found")], done
+            elif how:
+                assert [action for action, _ in done] == ["materialised", "refused"], (kind, done)
+            else:
+                assert done == [("borrowed", None)] * 12, (kind, done)
