@@ -12,16 +12,15 @@ from pathlib import Path
 from harness import BUILD, COMMAND, PROGRAMS, TOP, bare, build_program, driven, execute
 from run import Skip
 
-OLDEST, NEWEST = 8, 13  # minor versions whose frames are read
+OLDEST, NEWEST = 8, 15  # minor versions whose frames are read
 
 
 def interpreters():
     """Name and path of each CPython 3: pyenv's, and the system's."""
     found = {}
-    paths = [*sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")), Path("/usr/bin/python3")]
+    paths = [*sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")),
+             *sorted(p for p in Path("/usr/bin").glob("python3.*") if re.search(r"\.\d+$", p.name))]
     for path in paths:
-        if not path.exists():
-            continue
         text = execute([path, "-c", "import sys; print(*sys.version_info[:3], sep='.')"]).stdout
         name = text.strip() + ("_system" if path.parts[1] == "usr" else "")
         if text:
@@ -101,7 +100,7 @@ def offsets(name, path):
         # In C++ style some of CPython's headers are not clean: no warnings.
         subprocess.run(["gcc", "-w", f"-I{headers}", f"-I{headers}/internal", f"-I{TOP}/common",
                         "-o", target, TOP / "tests/python_offsets.c",
-                        TOP / "common/python_layout.c"], check=True)
+                        TOP / "common/python_layout.c", TOP / "common/python_published.c"], check=True)
         run = execute([target])
         assert run.returncode == 0, run.stderr
         assert len(run.stdout.splitlines()) > 25, run.stdout
