@@ -12,10 +12,9 @@ python_evaluates(const json_t *frame)
 {
   static const char name[] = "_PyEval_EvalFrameDefault";
   const char *function = get_string(frame, "function");
-  if (json_is_true(json_object_get(frame, "evaluates")))
-    return true;
-  return function && !strncmp(function, name, sizeof name - 1) &&
-         !json_is_true(json_object_get(frame, "inlined"));
+  return !json_is_true(json_object_get(frame, "inlined")) &&
+         (json_is_true(json_object_get(frame, "evaluates")) ||
+          (function && !strncmp(function, name, sizeof name - 1)));
 }
 
 static bool

@@ -23,19 +23,20 @@ jump_target(const unsigned char *code, size_t size, size_t i, uint64_t address, 
 }
 
 // Compilers move what they take for rarely run out of a function, to a piece of code that has a
-// symbol of its own only in programs that are not stripped; of the evaluation function this may be
-// nearly all. It is the one that the function jumps to, and not only to its beginning, as it would
-// to another function. Not all that looks like a jump is one: two must agree.
+// symbol of its own only in programs that are not stripped; of this function it may be nearly all,
+// and what is left is small. The piece is the one that the function jumps to, and not only to its
+// beginning, as it would to another function. Not all that looks like a jump is one: two must
+// agree.
 static void
 find_split(struct python *p, uint64_t eh_frame_hdr)
 {
-  enum { MOST_CODE = 16 * 1024, MOST_SEARCHES = 16 };
+  enum { SMALL = 8 * 1024, MOST_SEARCHES = 16 };
   const struct code_range *whole = &p->evaluation;
-  size_t size = whole->size < MOST_CODE ? whole->size : MOST_CODE;
+  size_t size = whole->size;
   struct code_range piece = {0, 0};
   uint64_t target, earlier = 0;
 
-  if (!pages_read(&p->pages, whole->start, p->scratch, size))
+  if (size > SMALL || !pages_read(&p->pages, whole->start, p->scratch, size))
     return;
   for (size_t i = 0, searches = 0; i < size && searches < MOST_SEARCHES; i++) {
     if (!jump_target(p->scratch, size, i, whole->start, &target) ||
