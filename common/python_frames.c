@@ -80,13 +80,13 @@ instruction_of(const struct python_layout *l, const struct raw_frame *frame, int
 }
 
 static bool
-read_frame(struct python *p, uint64_t address, const struct raw_frame *raw,
-           struct python_frame *frame)
+read_frame(struct python *p, const struct raw_frame *raw, struct python_frame *frame)
 {
   const struct python_layout *l = &p->layout;
   int at;
 
-  if (l->code_instructions == PYTHON_ABSENT && !python_has_type(p, address, PYTHON_FRAME))
+  if (l->code_instructions == PYTHON_ABSENT &&
+      word_of(raw, l->object_type) != p->types[PYTHON_FRAME])
     return false;
   struct code *code = python_code_at(p, code_of(l, raw));
   if (!code || !instruction_of(l, raw, &at))
@@ -148,7 +148,7 @@ add_frames(struct python *p, uint64_t frame, struct python_frame *frames, int co
       p->outermost_address = 0;
       return count;
     }
-    if (!read_frame(p, address, &raw, &frames[count]))
+    if (!read_frame(p, &raw, &frames[count]))
       return PYTHON_UNREADABLE;
     p->outermost_address = address;
     count += !is_init_cleanup(&frames[count]);

@@ -3,6 +3,7 @@
 #include "descriptor.h"
 #include "elf_section.h"
 #include "environment.h"
+#include "guard.h"
 #include "memory.h"
 #include "python_place.h"
 #include "raw_syscall.h"
@@ -79,7 +80,7 @@ read_file(void *context, const uint64_t *offsets, size_t length, int count, void
 static bool
 find_by_section(struct python *python, const struct modules *modules)
 {
-  long fd = descriptor_open("/proc/self/exe", O_RDONLY);
+  long fd = guard_allows(SYS_pread64) ? descriptor_open("/proc/self/exe", O_RDONLY) : -1;
 
   if (fd < 0)
     return false;
