@@ -1,4 +1,6 @@
 #include "live_python.h"
+#include "elf_section.h"
+#include "json_get.h"
 #include "procfs.h"
 #include "python.h"
 #include "text.h"
@@ -6,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MOST_FRAMES = 256 };
 
@@ -13,6 +16,7 @@ struct live_python {
   pid_t pid;
   struct python *reader;
   void *memory;
+  uint64_t program; /* where its file is mapped */
 };
 
 static void
@@ -34,12 +38,39 @@ add_modules(struct live_python *live)
     unsigned long start, offset;
     char permissions[5], path[2];
     if (sscanf(line, "%lx-%*x %4s %lx %*s %*u %1[/]", &start, permissions, &offset, path) == 4 &&
-        offset == 0 && permissions[0] == 'r')
+        offset == 0 && permissions[0] == 'r') {
       python_add_module(live->reader, start);
+      if (!live->program)
+        live->program = start;
+    }
     line = strchr(line, '\n');
     line += line != NULL;
   }
   free(text);
+}
+
+static void
+read_file(void *context, const uint64_t *offsets, size_t length, int count, void *to, bool *there)
+{
+  const int *fd = context;
+  for (int i = 0; i < count; i++)
+    there[i] = pread(*fd, (unsigned char *)to + (size_t)i * length, length, (off_t)offsets[i]) ==
+               (ssize_t)length;
+}
+
+/* In the program itself, where it exports no symbols. */
+static bool
+find_by_section(struct live_python *live)
+{
+  int fd = procfs_open(live->pid, 0, "exe");
+  if (fd < 0)
+    return false;
+  struct pages_source file = {read_file, &fd};
+  uint64_t offset = elf_section(&file, PYTHON_SECTION);
+  close(fd);
+  if (offset)
+    python_find_at(live->reader, live->program + offset);
+  return offset;
 }
 
 struct live_python *
@@ -47,6 +78,7 @@ live_python_open(pid_t pid)
 {
   struct live_python *live = xrealloc(NULL, sizeof *live);
   live->pid = pid;
+  live->program = 0;
   live->memory = calloc(1, PYTHON_MEMORY);
   if (!live->memory) {
     free(live);
@@ -55,7 +87,7 @@ live_python_open(pid_t pid)
   struct pages_source source = {read_memory, live};
   live->reader = python_open(live->memory, &source);
   add_modules(live);
-  if (!python_find(live->reader)) {
+  if (!python_find(live->reader) && !find_by_section(live)) {
     live_python_close(live);
     return NULL;
   }
@@ -84,6 +116,20 @@ string_of(const char *text)
   return string;
 }
 
+/* Where the evaluation function is, also where no symbol says so. */
+static void
+mark_evaluation(const struct python *reader, json_t *stack)
+{
+  size_t i;
+  json_t *frame;
+  json_array_foreach(stack, i, frame)
+  {
+    const char *pc = get_string(frame, "pc");
+    if (pc && python_is_evaluation(reader, strtoull(pc, NULL, 16)))
+      json_object_set_new(frame, "evaluates", json_true());
+  }
+}
+
 void
 live_python_add(struct live_python *live, pid_t tid, json_t *to)
 {
@@ -104,6 +150,7 @@ live_python_add(struct live_python *live, pid_t tid, json_t *to)
     json_object_set_new(to, "python_unreadable", json_true());
   if (count < 0)
     return;
+  mark_evaluation(live->reader, json_object_get(to, "stack"));
   json_t *list = json_array();
   for (int i = 0; i < count; i++) {
     json_t *frame = json_pack("{s:o}", "file", string_of(frames[i].file));

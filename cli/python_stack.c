@@ -12,8 +12,9 @@ python_evaluates(const json_t *frame)
 {
   static const char name[] = "_PyEval_EvalFrameDefault";
   const char *function = get_string(frame, "function");
-  return function && !strncmp(function, name, sizeof name - 1) &&
-         !json_is_true(json_object_get(frame, "inlined"));
+  return !json_is_true(json_object_get(frame, "inlined")) &&
+         (json_is_true(json_object_get(frame, "evaluates")) ||
+          (function && !strncmp(function, name, sizeof name - 1)));
 }
 
 static bool
@@ -22,17 +23,27 @@ is_entry(const json_t *frame)
   return json_is_true(json_object_get(frame, "entry"));
 }
 
-/* Whether the stack ends where threads begin, and not where the unwinder gave up. */
+static bool
+is_beginning(const json_t *frame)
+{
+  static const char *const names[] = {
+      "_start",  "__libc_start_main", "__libc_start_main_impl", "start_thread", "clone", "clone3",
+      "__clone", "__clone3"};
+  const char *function = get_string(frame, "function");
+  for (size_t i = 0; function && i < sizeof names / sizeof *names; i++)
+    if (!strcmp(function, names[i]))
+      return true;
+  return false;
+}
+
+/* Whether the stack ends where threads begin, and not where the unwinder gave up. The function of a
+   stripped program that calls __libc_start_main() has no name. */
 static bool
 is_whole(const json_t *stack)
 {
-  static const char *const first[] = {"_start", "start_thread", "clone",
-                                      "clone3", "__clone",      "__clone3"};
-  const char *function = get_string(json_array_get(stack, json_array_size(stack) - 1), "function");
-  for (size_t i = 0; function && i < sizeof first / sizeof *first; i++)
-    if (!strcmp(function, first[i]))
-      return true;
-  return false;
+  size_t count = json_array_size(stack);
+  return (count > 0 && is_beginning(json_array_get(stack, count - 1))) ||
+         (count > 1 && is_beginning(json_array_get(stack, count - 2)));
 }
 
 bool

@@ -52,6 +52,8 @@ dynamic_symbols_open(struct dynamic_symbols *module, struct pages *pages, uint64
       based = true;
     } else if (segment.p_type == PT_DYNAMIC) {
       dynamic = segment.p_vaddr;
+    } else if (segment.p_type == PT_GNU_EH_FRAME && based) {
+      module->eh_frame_hdr = module->base + segment.p_vaddr;
     }
   }
   if (!based || !dynamic)

@@ -7,6 +7,7 @@
 struct dynamic_symbols {
   uint64_t base;  // load bias
   uint64_t hash, symbols, strings;
+  uint64_t eh_frame_hdr;  // 0: none
 };
 
 // Reads the headers of the module whose first segment is mapped at `start`. False where there is no

@@ -31,12 +31,6 @@ python_note(const struct python *p)
   return p->note;
 }
 
-bool
-python_is_evaluation(const struct python *p, uint64_t pc)
-{
-  return pc - p->evaluation < p->evaluation_size;
-}
-
 static const struct dynamic_symbols *
 symbols_of(struct python *p, struct module *module)
 {
@@ -46,25 +40,26 @@ symbols_of(struct python *p, struct module *module)
   return module->state == OPEN ? &module->symbols : NULL;
 }
 
-// Of the first module that has it.
-static uint64_t
-sized_symbol(struct python *p, const char *name, uint64_t *size)
+uint64_t
+python_sized_symbol(struct python *p, const char *name, uint64_t *size,
+                    const struct dynamic_symbols **module)
 {
   for (int i = 0; i < p->module_count; i++) {
-    const struct dynamic_symbols *symbols = symbols_of(p, &p->modules[i]);
-    uint64_t address = symbols ? dynamic_symbol(symbols, &p->pages, name, size) : 0;
+    *module = symbols_of(p, &p->modules[i]);
+    uint64_t address = *module ? dynamic_symbol(*module, &p->pages, name, size) : 0;
     if (address)
       return address;
   }
   return 0;
 }
 
-static uint64_t
-symbol(struct python *p, const char *name)
+uint64_t
+python_symbol(struct python *p, const char *name)
 {
+  const struct dynamic_symbols *module;
   uint64_t size;
 
-  return sized_symbol(p, name, &size);
+  return python_sized_symbol(p, name, &size, &module);
 }
 
 // The minor version of a Python 3, 0 where it cannot be told. Up to 3.10 CPython has no variable
@@ -72,16 +67,16 @@ symbol(struct python *p, const char *name)
 static int
 minor_version(struct python *p)
 {
-  uint64_t hex, at = symbol(p, "Py_Version");
+  uint64_t hex, at = python_symbol(p, "Py_Version");
 
   if (at)
     return pages_read(&p->pages, at, &hex, sizeof hex) && hex >> 24 == 3 ? (int)(hex >> 16 & 0xff)
                                                                          : 0;
-  if (symbol(p, "Py_NewRef"))
+  if (python_symbol(p, "Py_NewRef"))
     return 10;
-  if (symbol(p, "PyFrame_GetCode"))
+  if (python_symbol(p, "PyFrame_GetCode"))
     return 9;
-  return symbol(p, "PyInterpreterState_GetDict") ? 8 : 7;
+  return python_symbol(p, "PyInterpreterState_GetDict") ? 8 : 7;
 }
 
 static bool
@@ -155,7 +150,7 @@ static bool
 find_tid(struct python *p, uint32_t *offset)
 {
   uint32_t description[3];
-  uint64_t at = symbol(p, "_thread_db_pthread_tid");
+  uint64_t at = python_symbol(p, "_thread_db_pthread_tid");
 
   if (!at || !pages_read(&p->pages, at, description, sizeof description) || description[0] != 32 ||
       description[1] != 1 || description[2] > PAGE_BYTES)
@@ -217,37 +212,44 @@ list_states(struct python *p)
   return false;
 }
 
-bool
-python_find(struct python *p)
+static void
+read_interpreter(struct python *p)
 {
-  p->runtime = symbol(p, "_PyRuntime");
-  if (!p->runtime)
-    return false;
-  if (!choose_layout(p))
-    return true;
+  const struct python_layout *l = &p->layout;
+
   if (!python_measure_frame(p)) {
     p->note = "the offsets that CPython publishes are not plausible";
-    return true;
+    return;
   }
-  p->code_type = symbol(p, "PyCode_Type");
-  p->string_type = symbol(p, "PyUnicode_Type");
-  p->bytes_type = symbol(p, "PyBytes_Type");
-  p->frame_type = symbol(p, "PyFrame_Type");
-  p->dict_type = symbol(p, "PyDict_Type");
-  if (!p->code_type || !p->string_type || !p->bytes_type || !p->frame_type) {
-    p->note = "the interpreter does not export CPython's types: Python frames are not read";
-    return true;
-  }
-  p->evaluation = sized_symbol(p, "_PyEval_EvalFrameDefault", &p->evaluation_size);
+  python_find_types(p);
+  python_find_evaluation(p);
   if (!list_states(p))
     p->note = "CPython's list of threads is not as it should be: Python frames may be missing";
   p->latest_state = p->expected = p->state_count - 1;
-  if (p->layout.cframe_frame != PYTHON_ABSENT)
+  if (l->cframe_frame != PYTHON_ABSENT)
     follow_cframes(p);
   memcpy(p->version, "3.", 2);
   char *digit = p->version + 2;
-  if (p->layout.minor > 9)
-    *digit++ = (char)('0' + p->layout.minor / 10);
-  *digit = (char)('0' + p->layout.minor % 10);
-  return true;
+  if (l->minor > 9)
+    *digit++ = (char)('0' + l->minor / 10);
+  *digit = (char)('0' + l->minor % 10);
+}
+
+bool
+python_find(struct python *p)
+{
+  p->runtime = python_symbol(p, "_PyRuntime");
+  if (p->runtime && choose_layout(p))
+    read_interpreter(p);
+  return p->runtime;
+}
+
+void
+python_find_at(struct python *p, uint64_t runtime)
+{
+  p->runtime = runtime;
+  if (read_published_layout(p) && !p->note)
+    read_interpreter(p);
+  else if (!p->note)
+    p->note = "of a CPython that exports no symbols frames are read from version 3.13 on only";
 }

@@ -26,6 +26,11 @@ void python_add_module(struct python *python, uint64_t start);
 // module has one; true also where it cannot be read: see python_note().
 bool python_find(struct python *python);
 
+// The same for an interpreter that python_find() did not find since it exports no symbols: its
+// variable _PyRuntime is the ELF section of this name.
+#define PYTHON_SECTION ".PyRuntime"
+void python_find_at(struct python *python, uint64_t runtime);
+
 // "3.11" once python_find() has found an interpreter whose frames can be read; else "".
 const char *python_version(const struct python *python);
 

@@ -8,12 +8,6 @@
 
 enum { MOST_CHARACTERS = 1024 };
 
-bool
-python_has_type(struct python *p, uint64_t object, uint64_t type)
-{
-  return object % sizeof object == 0 && pages_pointer(&p->pages, object + PYTHON_OB_TYPE) == type;
-}
-
 const char *
 python_text(struct python *p, uint64_t object)
 {
@@ -21,7 +15,7 @@ python_text(struct python *p, uint64_t object)
   uint64_t count;
   uint32_t state;
 
-  if (!python_has_type(p, object, p->string_type) ||
+  if (!python_has_type(p, object, PYTHON_STRING) ||
       !pages_read(&p->pages, object + l->string_length, &count, sizeof count) ||
       !pages_read(&p->pages, object + l->string_state, &state, sizeof state))
     return NULL;
@@ -52,12 +46,12 @@ read_code(struct python *p, uint64_t address, struct code *code)
   const struct python_layout *l = &p->layout;
 
   memset(code, 0, sizeof *code);
-  if (!python_has_type(p, address, p->code_type))
+  if (!python_has_type(p, address, PYTHON_CODE))
     return false;
   uint64_t table = pages_pointer(&p->pages, address + l->code_lines), length;
   if (!pages_read(&p->pages, address + l->code_first_line, &code->first_line,
                   sizeof code->first_line) ||
-      !python_has_type(p, table, p->bytes_type) ||
+      !python_has_type(p, table, PYTHON_BYTES) ||
       !pages_read(&p->pages, table + l->bytes_length, &length, sizeof length))
     return false;
   code->file = python_text(p, pages_pointer(&p->pages, address + l->code_filename));

@@ -23,6 +23,7 @@ python_file_owner(const char *file, const char **shorter)
     return PYTHON_OWN;
   while (*at >= '0' && *at <= '9')
     at++;
+  at += *at == 't';  // free-threaded
   if (*at != '/')
     return PYTHON_OWN;
   *shorter = at + 1;

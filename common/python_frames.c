@@ -33,6 +33,12 @@ word_of(const struct raw_frame *frame, uint32_t offset)
   return word;
 }
 
+static uint64_t
+code_of(const struct python_layout *l, const struct raw_frame *frame)
+{
+  return word_of(frame, l->frame_code) & ~l->frame_tag;
+}
+
 static int
 number_of(const struct raw_frame *frame, uint32_t offset)
 {
@@ -66,8 +72,7 @@ instruction_of(const struct python_layout *l, const struct raw_frame *frame, int
     return true;
   }
   // One instruction before the first at the beginning.
-  uint64_t offset =
-      word_of(frame, l->frame_instruction) - l->code_instructions - word_of(frame, l->frame_code);
+  uint64_t offset = word_of(frame, l->frame_instruction) - l->code_instructions - code_of(l, frame);
   if (offset + 64 > INT_MAX / 4)
     return false;
   *at = (int)offset;
@@ -80,9 +85,10 @@ read_frame(struct python *p, const struct raw_frame *raw, struct python_frame *f
   const struct python_layout *l = &p->layout;
   int at;
 
-  if (l->code_instructions == PYTHON_ABSENT && word_of(raw, PYTHON_OB_TYPE) != p->frame_type)
+  if (l->code_instructions == PYTHON_ABSENT &&
+      word_of(raw, l->object_type) != p->types[PYTHON_FRAME])
     return false;
-  struct code *code = python_code_at(p, word_of(raw, l->frame_code));
+  struct code *code = python_code_at(p, code_of(l, raw));
   if (!code || !instruction_of(l, raw, &at))
     return false;
   int line = traced_line(l, raw);
@@ -100,9 +106,9 @@ read_frame(struct python *p, const struct raw_frame *raw, struct python_frame *f
 static bool
 is_mark(const struct python_layout *l, const struct raw_frame *frame)
 {
-  enum { OWNED_BY_CSTACK = 3 };
+  enum { OWNED_BY_INTERPRETER = 3 };  // up to 3.13 OWNED_BY_CSTACK
 
-  return l->frame_owner != PYTHON_ABSENT && frame->bytes[l->frame_owner] >= OWNED_BY_CSTACK;
+  return l->frame_owner != PYTHON_ABSENT && frame->bytes[l->frame_owner] >= OWNED_BY_INTERPRETER;
 }
 
 // From 3.12 on the evaluation function calls some __init__ through a frame of its own code, which
@@ -129,8 +135,8 @@ add_frames(struct python *p, uint64_t frame, struct python_frame *frames, int co
     uint64_t address = frame;
     frame = word_of(&raw, p->layout.frame_back);
     if (is_mark(&p->layout, &raw)) {
-      if (marked)
-        return PYTHON_UNREADABLE;  // there are never two
+      if (marked && frame)
+        return PYTHON_UNREADABLE;  // there are never two, but at the end from 3.15 on
       marked = true;
       if (count > first)
         frames[count - 1].entry = true;

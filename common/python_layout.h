@@ -18,7 +18,8 @@ enum python_lines {
 struct python_layout {
   int minor;  // of 3.minor
   enum python_lines lines;
-  int state_shift;  // of the kind in the state of a string
+  int state_shift;        // of the kind in the state of a string
+  int dict_words_before;  // of an object: where in front of it the pointer to its dict is
 
   uint32_t interpreters_head;  // _PyRuntimeState
 
@@ -41,6 +42,7 @@ struct python_layout {
   uint32_t frame_owner;        // 3 and above: a mark between calls of the evaluation function
 
   uint32_t frame_locals;  // of a function's arguments, the first
+  uint64_t frame_tag;     // a bit that does not belong to the pointer, of the code and the locals
 
   uint32_t code_filename;  // PyCodeObject
   uint32_t code_name;      // qualified where there is such a field
@@ -56,17 +58,20 @@ struct python_layout {
   uint32_t bytes_length;  // PyBytesObject
   uint32_t bytes_data;
 
+  uint32_t object_type;  // PyObject
+
+  uint32_t
+      type_name;  // PyTypeObject: a char *, and after it the size of an object without its items
+  uint32_t type_flags;
+
+  uint32_t dict_keys;  // PyDictObject
+  uint32_t dict_values;
+
   uint32_t cached_keys;  // PyHeapTypeObject
 };
 
-// The same in all versions.
-enum {
-  PYTHON_OB_TYPE = 8,        // PyObject
-  PYTHON_TYPE_FLAGS = 168,   // PyTypeObject
-  PYTHON_DICT_OFFSET = 288,  // where in an object the pointer to its dict is
-  PYTHON_DICT_KEYS = 32,     // PyDictObject
-  PYTHON_DICT_VALUES = 40,
-};
+// Where in an object of 3.8 to 3.10 the pointer to its dict is: PyTypeObject.tp_dictoffset.
+enum { PYTHON_DICT_OFFSET = 288 };
 
 // PyDictKeysObject from 3.11 on. Before, it is in no header (Objects/dict-common.h).
 enum {
@@ -77,13 +82,13 @@ enum {
 };
 
 // The layout of 3.minor, or NULL where it is not known. For 3.13 and later see
-// python_layout_published().
+// python_layout_published() in python_published.c.
 const struct python_layout *python_layout_of(int minor);
 
 // From 3.13 on CPython publishes a table of its offsets at the start of _PyRuntime
-// (Include/internal/pycore_runtime.h, _Py_DebugOffsets). `words`: its 64-bit words after the
+// (Include/internal/pycore_debug_offsets.h, _Py_DebugOffsets). `words`: its 64-bit words after the
 // cookie. Fills *layout and returns NULL, or returns why the frames cannot be read.
-enum { PYTHON_PUBLISHED_WORDS = 80 };
+enum { PYTHON_PUBLISHED_WORDS = 96 };
 extern const char python_cookie[9];
 const char *python_layout_published(const uint64_t words[PYTHON_PUBLISHED_WORDS],
                                     struct python_layout *layout);

@@ -14,10 +14,10 @@ enum { WORD = sizeof(uint64_t), MOST_ATTRIBUTES = 256 };
 static bool
 attributes_of_dict(struct python *p, uint64_t dict, struct attributes *attributes)
 {
-  if (!python_has_type(p, dict, p->dict_type))
+  if (!python_has_type(p, dict, PYTHON_DICT))
     return false;
-  attributes->keys = pages_pointer(&p->pages, dict + PYTHON_DICT_KEYS);
-  attributes->values = pages_pointer(&p->pages, dict + PYTHON_DICT_VALUES);
+  attributes->keys = pages_pointer(&p->pages, dict + p->layout.dict_keys);
+  attributes->values = pages_pointer(&p->pages, dict + p->layout.dict_values);
   // From 3.13 on the values begin with four bytes, padded.
   if (p->layout.minor >= 13 && attributes->values)
     attributes->values += WORD;
@@ -26,7 +26,7 @@ attributes_of_dict(struct python *p, uint64_t dict, struct attributes *attribute
 
 // The values of an object without a dict, 0 where it has one (Include/internal/pycore_object.h).
 static uint64_t
-own_values(struct python *p, uint64_t object, uint64_t flags)
+own_values(struct python *p, uint64_t object, uint64_t type, uint64_t flags)
 {
   enum { INLINE_VALUES = 1 << 2, VALID = 3 };
   unsigned char valid;
@@ -37,7 +37,7 @@ own_values(struct python *p, uint64_t object, uint64_t flags)
     uint64_t either = pages_pointer(&p->pages, object - 3 * WORD);
     return either & 1 ? either + 1 : 0;
   }
-  uint64_t values = object + 2 * WORD;
+  uint64_t values = object + pages_pointer(&p->pages, type + p->layout.type_name + WORD);
   return flags & INLINE_VALUES && pages_read(&p->pages, values + VALID, &valid, 1) && valid
              ? values + WORD
              : 0;
@@ -47,19 +47,20 @@ static bool
 attributes_of(struct python *p, uint64_t object, struct attributes *attributes)
 {
   enum { MANAGED_DICT = 1 << 4, MOST_OFFSET = 4096 };
-  uint64_t type = pages_pointer(&p->pages, object + PYTHON_OB_TYPE);
+  uint64_t type = pages_pointer(&p->pages, object + p->layout.object_type);
 
   if (p->layout.minor <= 10) {
     uint64_t offset = pages_pointer(&p->pages, type + PYTHON_DICT_OFFSET);
     return offset && offset < MOST_OFFSET &&
            attributes_of_dict(p, pages_pointer(&p->pages, object + offset), attributes);
   }
-  uint64_t flags = pages_pointer(&p->pages, type + PYTHON_TYPE_FLAGS);
+  uint64_t flags = pages_pointer(&p->pages, type + p->layout.type_flags);
   if (!(flags & MANAGED_DICT))
     return false;
-  attributes->values = own_values(p, object, flags);
+  attributes->values = own_values(p, object, type, flags);
+  uint64_t dict_before = (uint64_t)p->layout.dict_words_before * WORD;
   if (!attributes->values)
-    return attributes_of_dict(p, pages_pointer(&p->pages, object - 3 * WORD), attributes);
+    return attributes_of_dict(p, pages_pointer(&p->pages, object - dict_before), attributes);
   attributes->keys = pages_pointer(&p->pages, type + p->layout.cached_keys);
   return attributes->keys != 0;
 }
@@ -137,12 +138,13 @@ python_thread_name(struct python *p)
   const struct python_frame *frame = &p->outermost;
   static const char method[] = "_bootstrap", file[] = "/threading.py";
 
-  if (!p->outermost_address || !p->dict_type)
+  if (!p->outermost_address)
     return NULL;
   size_t f = strlen(frame->function), n = strlen(frame->file);
   if (f < sizeof method - 1 || strcmp(frame->function + f - (sizeof method - 1), method) != 0 ||
       n < sizeof file - 1 || strcmp(frame->file + n - (sizeof file - 1), file) != 0)
     return NULL;
-  uint64_t thread = pages_pointer(&p->pages, p->outermost_address + p->layout.frame_locals);
+  uint64_t thread = pages_pointer(&p->pages, p->outermost_address + p->layout.frame_locals) &
+                    ~p->layout.frame_tag;
   return thread % WORD == 0 ? python_text(p, name_of(p, thread)) : NULL;
 }

@@ -85,7 +85,7 @@ python_place_hash(const struct python_process *process, const struct pages_sourc
     uint64_t instruction = word_at(bytes, l->frame_instruction);
     if (l->code_instructions == PYTHON_ABSENT)
       instruction = (uint32_t)instruction;
-    hash = mix(mix(hash, word_at(bytes, l->frame_code)), instruction);
+    hash = mix(mix(hash, word_at(bytes, l->frame_code) & ~l->frame_tag), instruction);
     frame = word_at(bytes, l->frame_back);
   }
   return hash;

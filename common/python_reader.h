@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dynamic_symbol.h"
+#include "frame_table.h"
 #include "python.h"
 #include "python_layout.h"
 
@@ -40,13 +41,24 @@ struct code {
   } known[LINES_KNOWN];  // lines looked up, by their instruction
 };
 
+enum python_type {
+  PYTHON_CODE,
+  PYTHON_STRING,
+  PYTHON_BYTES,
+  PYTHON_DICT,
+  PYTHON_FRAME,
+  PYTHON_TYPES,
+};
+
 struct python {
   struct pages pages;
   struct python_layout layout;
   char version[8];
   const char *note;
-  uint64_t runtime, code_type, string_type, bytes_type, frame_type, dict_type;
-  uint64_t evaluation, evaluation_size;
+  uint64_t runtime;
+  uint64_t types[PYTHON_TYPES];  // 0: not known yet
+  struct code_range evaluation;  // CPython's evaluation function
+  struct code_range split;       // and the rest of it, where it lies apart
   bool tids_read;
   bool tids_hold;      // CPython's own are right
   size_t frame_bytes;  // of a frame, that are looked at
@@ -69,8 +81,10 @@ struct python {
 
 _Static_assert(sizeof(struct python) <= PYTHON_MEMORY, "a reader must fit in its memory");
 
-// python_code.c: whether it is an object of this very type.
-bool python_has_type(struct python *python, uint64_t object, uint64_t type);
+// python_type.c: looks for CPython's types among the symbols it exports.
+void python_find_types(struct python *python);
+// Whether it is an object of this very type.
+bool python_has_type(struct python *python, uint64_t object, enum python_type type);
 // The text of a string object; NULL where it is none.
 const char *python_text(struct python *python, uint64_t object);
 // The code object at the address, NULL where there is none, or what it refers to is
@@ -82,5 +96,12 @@ int python_code_line(struct python *python, struct code *code, int at);
 // python_frames.c: false where frames have offsets that no frame has.
 bool python_measure_frame(struct python *python);
 
-// python.c: reads the tids that libc has of the threads, once.
+// python_evaluation.c
+void python_find_evaluation(struct python *python);
+
+// python.c: the address of an exported variable or function, of the first module that has it, or 0.
+uint64_t python_symbol(struct python *python, const char *name);
+uint64_t python_sized_symbol(struct python *python, const char *name, uint64_t *size,
+                             const struct dynamic_symbols **module);
+// Reads the tids that libc has of the threads, once.
 void python_read_tids(struct python *python);

@@ -44,7 +44,8 @@ add_stack(struct text *t, const char *name, const struct story *story,
         text_add_json(t, symbol);
       }
     }
-    text_add_string(t, "}");
+    bool evaluates = story->interpreter && python_is_evaluation(story->interpreter, pc);
+    text_add_string(t, evaluates ? ",\"evaluates\":true}" : "}");
   }
   text_add_string(t, "]");
 }

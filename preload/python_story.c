@@ -1,9 +1,14 @@
 #include "python_story.h"
 
+#include "descriptor.h"
+#include "elf_section.h"
 #include "environment.h"
+#include "guard.h"
 #include "memory.h"
 #include "python_place.h"
+#include "raw_syscall.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -61,6 +66,31 @@ add_modules(struct python *python, const struct modules *modules, enum rank of)
   }
 }
 
+static void
+read_file(void *context, const uint64_t *offsets, size_t length, int count, void *to, bool *there)
+{
+  const long *fd = context;
+
+  for (int i = 0; i < count; i++)
+    there[i] = RAW(SYS_pread64, *fd, (unsigned char *)to + (size_t)i * length, length,
+                   offsets[i]) == (long)length;
+}
+
+// In the program itself, where it exports no symbols.
+static bool
+find_by_section(struct python *python, const struct modules *modules)
+{
+  long fd = guard_allows(SYS_pread64) ? descriptor_open("/proc/self/exe", O_RDONLY) : -1;
+
+  if (fd < 0)
+    return false;
+  uint64_t offset = elf_section(&(struct pages_source){read_file, &fd}, PYTHON_SECTION);
+  descriptor_close(fd);
+  if (offset)
+    python_find_at(python, modules->at[0].low + offset);
+  return offset;
+}
+
 void
 python_story_fill(struct story *story)
 {
@@ -77,7 +107,7 @@ python_story_fill(struct story *story)
   add_modules(python, modules, PROGRAM);
   add_modules(python, modules, PYTHON);
   add_modules(python, modules, ANY);
-  if (!python_find(python)) {
+  if (!python_find(python) && !find_by_section(python, modules)) {
     modules_without = modules->count;
     python_story_free();
     return;

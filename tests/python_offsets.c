@@ -75,7 +75,11 @@ compare_frames(const struct python_layout *layout)
 #endif
 #if PY_VERSION_HEX >= 0x030c0000
   AT(frame_owner, Frame, owner);
+#  if PY_VERSION_HEX >= 0x030e0000
+  compare("FRAME_OWNED_BY_INTERPRETER", 3, FRAME_OWNED_BY_INTERPRETER);
+#  else
   compare("FRAME_OWNED_BY_CSTACK", 3, FRAME_OWNED_BY_CSTACK);
+#  endif
 #else
   ABSENT(frame_owner);
 #endif
@@ -96,11 +100,12 @@ compare_frames(const struct python_layout *layout)
 static void
 compare_objects(const struct python_layout *layout)
 {
-  compare("ob_type", PYTHON_OB_TYPE, offsetof(PyObject, ob_type));
-  compare("tp_flags", PYTHON_TYPE_FLAGS, offsetof(PyTypeObject, tp_flags));
-  compare("tp_dictoffset", PYTHON_DICT_OFFSET, offsetof(PyTypeObject, tp_dictoffset));
-  compare("ma_keys", PYTHON_DICT_KEYS, offsetof(PyDictObject, ma_keys));
-  compare("ma_values", PYTHON_DICT_VALUES, offsetof(PyDictObject, ma_values));
+  AT(object_type, PyObject, ob_type);
+  AT(type_name, PyTypeObject, tp_name);
+  AT(type_flags, PyTypeObject, tp_flags);
+  compare("tp_basicsize", layout->type_name + 8, offsetof(PyTypeObject, tp_basicsize));
+  AT(dict_keys, PyDictObject, ma_keys);
+  AT(dict_values, PyDictObject, ma_values);
 #if PY_VERSION_HEX >= 0x030b0000
   AT(frame_locals, Frame, localsplus);
   AT(cached_keys, PyHeapTypeObject, ht_cached_keys);
@@ -112,6 +117,7 @@ compare_objects(const struct python_layout *layout)
   compare("values", PY_VERSION_HEX >= 0x030d0000 ? 8 : 0, offsetof(PyDictValues, values));
 #else
   AT(frame_locals, Frame, f_localsplus);
+  compare("tp_dictoffset", PYTHON_DICT_OFFSET, offsetof(PyTypeObject, tp_dictoffset));
 #endif
 }
 
@@ -155,6 +161,18 @@ publish(struct python_layout *layout)
 
   memset(&table, 0, sizeof table);
   table.version = PY_VERSION_HEX;
+#  ifdef Py_GIL_DISABLED
+  table.free_threaded = 1;
+#  endif
+  table.runtime_state.size = sizeof(_PyRuntimeState);
+  table.interpreter_state.size = sizeof(PyInterpreterState);
+  table.thread_state.size = sizeof(PyThreadState);
+  table.interpreter_frame.size = sizeof(Frame);
+  table.code_object.size = sizeof(PyCodeObject);
+  table.pyobject.size = sizeof(PyObject);
+  table.type_object.size = sizeof(PyTypeObject);
+  table.dict_object.size = sizeof(PyDictObject);
+  table.bytes_object.size = sizeof(PyBytesObject);
   table.runtime_state.interpreters_head = offsetof(_PyRuntimeState, interpreters.head);
   table.interpreter_state.next = offsetof(PyInterpreterState, next);
   table.interpreter_state.threads_head = offsetof(PyInterpreterState, threads.head);
@@ -172,6 +190,11 @@ publish(struct python_layout *layout)
   table.code_object.linetable = offsetof(PyCodeObject, co_linetable);
   table.code_object.firstlineno = offsetof(PyCodeObject, co_firstlineno);
   table.code_object.co_code_adaptive = offsetof(PyCodeObject, co_code_adaptive);
+  table.pyobject.ob_type = offsetof(PyObject, ob_type);
+  table.type_object.tp_name = offsetof(PyTypeObject, tp_name);
+  table.type_object.tp_flags = offsetof(PyTypeObject, tp_flags);
+  table.dict_object.ma_keys = offsetof(PyDictObject, ma_keys);
+  table.dict_object.ma_values = offsetof(PyDictObject, ma_values);
   table.bytes_object.ob_size = offsetof(PyVarObject, ob_size);
   table.bytes_object.ob_sval = offsetof(PyBytesObject, ob_sval);
   table.unicode_object.size = sizeof(PyUnicodeObject);
@@ -179,7 +202,8 @@ publish(struct python_layout *layout)
   table.unicode_object.length = offsetof(PyASCIIObject, length);
   table.unicode_object.asciiobject_size = sizeof(PyASCIIObject);
   memset(words, 0xff, sizeof words);
-  memcpy(words, &table.version, sizeof table - sizeof table.cookie);
+  size_t size = sizeof table - sizeof table.cookie;
+  memcpy(words, &table.version, size < sizeof words ? size : sizeof words);
   return python_layout_published(words, layout);
 }
 #endif

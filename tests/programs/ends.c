@@ -1,5 +1,5 @@
 // The child of a process with threads waits in the way named, and its wait does end: exit status 0
-// (test_deadlock.py).
+// (test_deadlock.py). But "join" hangs with some versions of glibc, as 2.43.
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>

@@ -89,9 +89,17 @@ ENDS = {"sleep": None, "waitpid": None, "pipe": None, "socket": None, "jump": "s
         "join": None, "stdio": None, "malloc": None}
 
 
+def join_hangs():
+    """From some version of glibc on pthread_join() does not know that the fork left a thread behind."""
+    return execute(["timeout", "4", build_program("ends"), "join"]).returncode == 124
+
+
 def wait_ends(kind):
     def test():
         run = driven([build_program("ends"), kind], "--stuck-after", "0.5")
+        if kind == "join" and join_hangs():
+            assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err)
+            return
         assert run.status == 0, (run.status, run.err)
         assert [e["event"] for e in run.events if e["event"] in ("suspect", "deadlock")] == (
             [ENDS[kind]] if ENDS[kind] else []), run.err

@@ -12,16 +12,15 @@ from pathlib import Path
 from harness import BUILD, COMMAND, PROGRAMS, TOP, bare, build_program, driven, execute
 from run import Skip
 
-OLDEST, NEWEST = 8, 13  # minor versions whose frames are read
+OLDEST, NEWEST = 8, 15  # minor versions whose frames are read
 
 
 def interpreters():
     """Name and path of each CPython 3: pyenv's, and the system's."""
     found = {}
-    paths = [*sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")), Path("/usr/bin/python3")]
+    paths = [*sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")),
+             *sorted(p for p in Path("/usr/bin").glob("python3.*") if re.search(r"\.\d+$", p.name))]
     for path in paths:
-        if not path.exists():
-            continue
         text = execute([path, "-c", "import sys; print(*sys.version_info[:3], sep='.')"]).stdout
         name = text.strip() + ("_system" if path.parts[1] == "usr" else "")
         if text:
@@ -101,7 +100,7 @@ def offsets(name, path):
         # In C++ style some of CPython's headers are not clean: no warnings.
         subprocess.run(["gcc", "-w", f"-I{headers}", f"-I{headers}/internal", f"-I{TOP}/common",
                         "-o", target, TOP / "tests/python_offsets.c",
-                        TOP / "common/python_layout.c"], check=True)
+                        TOP / "common/python_layout.c", TOP / "common/python_published.c"], check=True)
         run = execute([target])
         assert run.returncode == 0, run.stderr
         assert len(run.stdout.splitlines()) > 25, run.stdout
@@ -257,6 +256,39 @@ def test_embedded():
     assert len(first["others"]) == 2 and len(python) == 1 and python[0][0] == "wait", python
 
 
+def without_symbols(name, path):
+    """The interpreter is linked into a program that exports nothing."""
+    def test():
+        query = ("import sys, sysconfig\n"
+                 "of = sysconfig.get_config_var\n"
+                 "print(sys.base_prefix, sysconfig.get_path('include'),\n"
+                 "      of('LIBPL') + '/' + of('LIBRARY'), of('LIBS'), of('SYSLIBS'))")
+        home, include, archive, *libraries = execute([path, "-c", query]).stdout.split()
+        if not Path(archive).exists() or not Path(include, "Python.h").exists():
+            raise Skip(f"{archive}: not installed")
+        target = BUILD / "programs" / f"embedded_python-{name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Modules whose libraries are not installed are not used.
+        subprocess.run(["gcc", "-O1", "-s", "-no-pie", "-pthread", f"-I{include}", "-o", target,
+                        PROGRAMS / "embedded_python.c", archive, *libraries,
+                        "-Wl,--unresolved-symbols=ignore-all"], check=True)
+        run = driven([target], env=dict(os.environ, PYTHONHOME=home))
+        assert run.status == 0, (run.status, run.err)
+        first, _ = frames_of(run)
+        if minor_of(name) < 13:
+            # The section is there from 3.10 on.
+            assert minor_of(name) < 10 or "exports no symbols" in first["notes"][0], first
+            assert "python" not in first, first
+            return
+        assert first["python_version"] == f"3.{minor_of(name)}" and "notes" not in first, first
+        assert [(f["line"], f["function"]) for f in first["python"]] == [(9, "<module>")], first
+        (python,) = [o for o in first["others"] if "python" in o]
+        assert len(first["others"]) == 2 and python["python"][0]["function"] == "wait", first
+        assert python["python_name"].startswith("Thread-1"), python
+        assert "Python, not matched" in run.err and "that is not known" not in run.err, run.err
+    return test
+
+
 def test_virtual_environment():
     with tempfile.TemporaryDirectory() as folder:
         made = execute(["/usr/bin/python3", "-m", "venv", "--without-pip", folder])
@@ -324,6 +356,7 @@ def generated():
         tests[f"test_two_places_{name}"] = two_places(path)
         tests[f"test_subinterpreter_{name}"] = subinterpreter(path)
         tests[f"test_diagnose_{name}"] = diagnose(path)
+        tests[f"test_without_symbols_{name}"] = without_symbols(name, path)
         tests[f"test_offsets_{name}"] = offsets(name, path)
         tests[f"test_same_as_faulthandler_{name}"] = same_as_faulthandler(name, path)
         for kind in ("lock", "queue", "future"):

@@ -188,7 +188,7 @@ if __name__ == "__main__":
 """
 
 
-def forkserver(path, text, module):
+def forkserver(path, text, preloaded):
     """The worker tells whether its parent, the forkserver, has threads."""
     def test():
         with program(text, starts=STARTS) as main:
@@ -198,14 +198,14 @@ def forkserver(path, text, module):
         forks = [f for f in run.named("fork") if f["pid"] == server]
         assert [f["threads"] for f in forks] == ([] if threads == 1 else [threads]), (run.out, run.err)
         assert run.err.count("forkhound: HAZARD") == len(forks), run.err
-        if module == "starts":
+        if preloaded:
             assert threads == 2, run.out
         if not forks:
             return
         assert functions(forks[0])[0] == "main" and "this is the forkserver" in run.err, run.err
         (other,) = forks[0]["others"]
         assert other["python_name"] == "poller" and "poll" in functions(other), other
-        assert f'{module}.py", line ' in run.err, run.err
+        assert 'starts.py", line ' in run.err, run.err
         assert re.match(r"hazard at multiprocessing/forkserver.py:\d+ in main",
                         summaries(run, "hazard")[0]), run.err
     return test
@@ -439,9 +439,9 @@ def generated():
         tests[f"test_pool_{name}"] = pool(path)
         tests[f"test_preexec_fn_{name}"] = preexec(path)
         tests[f"test_forkserver_preload_{name}"] = forkserver(
-            path, FORKSERVER.format(start="", preload=["starts"]), "starts")
+            path, FORKSERVER.format(start="", preload=["starts"]), True)
         tests[f"test_forkserver_main_{name}"] = forkserver(
-            path, FORKSERVER.format(start="import starts", preload=[]), "starts_main")
+            path, FORKSERVER.format(start="import starts", preload=[]), False)
         tests[f"test_pth_{name}"] = pth(path)
         tests[f"test_package_{name}"] = package(path)
         if "--full" in sys.argv:

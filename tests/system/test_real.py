@@ -128,11 +128,12 @@ def test_redis_rewrites_its_append_only_file():
 
 EXECUTORS = """
 from concurrent.futures import ProcessPoolExecutor
-import os, threading
-with ProcessPoolExecutor(2) as first:
+import multiprocessing, os, threading
+fork = multiprocessing.get_context("fork")
+with ProcessPoolExecutor(2, fork) as first:
     print(sorted(first.map(abs, [-1, -2, -3])))
     print(len(os.listdir("/proc/self/task")), "threads", flush=True)
-    with ProcessPoolExecutor(2) as second:
+    with ProcessPoolExecutor(2, fork) as second:
         print(sorted(second.map(abs, [-4, -5, -6])))
 """
 
@@ -157,7 +158,8 @@ def quiet_findings(run):
 POOL = """
 import multiprocessing, os
 if __name__ == "__main__":
-    with multiprocessing.Pool(2, maxtasksperchild=1) as pool:
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(2, maxtasksperchild=1) as pool:
         print(sorted(pool.map(abs, range(-8, 0), chunksize=1)))
         print("main", os.getpid())
         pool.close()

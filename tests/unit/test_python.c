@@ -2,6 +2,7 @@
 #include "python.h"
 
 #include "python_layout.h"
+#include "python_published.h"
 
 #include <criterion/criterion.h>
 #include <elf.h>
@@ -11,19 +12,19 @@
 
 enum {
   BASE = 0x10000000,
-  SIZE = 0x10000,
+  SIZE = 0x12000,
   DYNAMIC = 0x200,
   HASH = 0x400,
   SYMBOLS = 0x800,
   STRINGS = 0x1000,
   HEX_VERSION = 0x1800,
-  CODE_TYPE = 0x1900,
-  STRING_TYPE = 0x1910,
-  BYTES_TYPE = 0x1920,
-  FRAME_TYPE = 0x1930,
   TID_DESCRIPTION = 0x1940,
+  EVALUATION = 0x1a00,
+  EVALUATION_BYTES = 32,
+  APART = 0x1b00,
+  APART_BYTES = 0x40,
+  FRAME_TABLE = 0x1c00,
   RUNTIME = 0x2000,
-  INTERPRETER = 0x3000,
   STATES = 0x4000,
   STATE_BYTES = 0x400,
   CFRAMES = 0x5000,
@@ -41,12 +42,27 @@ enum {
   KEY = 0xe000,
   NAME = 0xe100,
   DICT = 0xe200,
-  DICT_TYPE = 0x1970,
+  CODE_TYPE = 0xf000,
+  STRING_TYPE = 0xf200,
+  BYTES_TYPE = 0xf400,
+  FRAME_TYPE = 0xf600,
+  DICT_TYPE = 0xf800,
+  TYPE_NAMES = 0xfa00,
+  INTERPRETER = 0x10000,
   TID_OFFSET = 0x2d0,
   THREADS = 2,
   DEPTH = 3,
   FIRST_TID = 100,
+  OLDEST = 8,          // of 3.N
+  FREE_THREADED = 16,  // 3.13
+  NEWEST = FREE_THREADED,
 };
+
+static int
+minor_of(int version)
+{
+  return version == FREE_THREADED ? 13 : version;
+}
 
 static unsigned char image[SIZE];
 static int reads;
@@ -82,18 +98,18 @@ static const struct {
   uint32_t value;
   int first, last;  // minor versions that have it
 } symbols[] = {
-    {"_PyRuntime", RUNTIME, 8, 13},
-    {"Py_Version", HEX_VERSION, 11, 13},
-    {"Py_NewRef", 0x1950, 10, 13},
-    {"PyFrame_GetCode", 0x1950, 9, 13},
-    {"PyInterpreterState_GetDict", 0x1950, 8, 13},
-    {"PyCode_Type", CODE_TYPE, 8, 13},
-    {"PyUnicode_Type", STRING_TYPE, 8, 13},
-    {"PyBytes_Type", BYTES_TYPE, 8, 13},
-    {"PyFrame_Type", FRAME_TYPE, 8, 13},
-    {"PyDict_Type", DICT_TYPE, 8, 13},
-    {"_PyEval_EvalFrameDefault", 0x1960, 8, 13},
-    {"_thread_db_pthread_tid", TID_DESCRIPTION, 8, 13},
+    {"_PyRuntime", RUNTIME, 8, 15},
+    {"Py_Version", HEX_VERSION, 11, 15},
+    {"Py_NewRef", 0x1950, 10, 15},
+    {"PyFrame_GetCode", 0x1950, 9, 15},
+    {"PyInterpreterState_GetDict", 0x1950, 8, 15},
+    {"PyCode_Type", CODE_TYPE, 8, 15},
+    {"PyUnicode_Type", STRING_TYPE, 8, 15},
+    {"PyBytes_Type", BYTES_TYPE, 8, 15},
+    {"PyFrame_Type", FRAME_TYPE, 8, 15},
+    {"PyDict_Type", DICT_TYPE, 8, 15},
+    {"_PyEval_EvalFrameDefault", EVALUATION, 8, 15},
+    {"_thread_db_pthread_tid", TID_DESCRIPTION, 8, 15},
 };
 
 static uint32_t
@@ -113,8 +129,10 @@ put_module(int minor)
   Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64},
                        .e_phoff = sizeof header,
                        .e_phentsize = sizeof(Elf64_Phdr),
-                       .e_phnum = 2};
-  Elf64_Phdr segments[] = {{.p_type = PT_LOAD}, {.p_type = PT_DYNAMIC, .p_vaddr = DYNAMIC}};
+                       .e_phnum = 3};
+  Elf64_Phdr segments[] = {{.p_type = PT_LOAD},
+                           {.p_type = PT_DYNAMIC, .p_vaddr = DYNAMIC},
+                           {.p_type = PT_GNU_EH_FRAME, .p_vaddr = FRAME_TABLE}};
   Elf64_Dyn dynamic[] = {
       {DT_GNU_HASH, {HASH}}, {DT_SYMTAB, {SYMBOLS}}, {DT_STRTAB, {BASE + STRINGS}}, {DT_NULL, {0}}};
   uint32_t table[] = {1, 1, 1, 0}, count = 0, text = 1;
@@ -128,7 +146,8 @@ put_module(int minor)
   for (size_t i = 0; i < sizeof symbols / sizeof symbols[0]; i++) {
     if (minor < symbols[i].first || minor > symbols[i].last)
       continue;
-    Elf64_Sym symbol = {.st_name = text, .st_shndx = 1, .st_value = symbols[i].value, .st_size = 8};
+    Elf64_Sym symbol = {
+        .st_name = text, .st_shndx = 1, .st_value = symbols[i].value, .st_size = EVALUATION_BYTES};
     count++;
     put(HASH + 24 + 4 * count, hash_of(symbols[i].name) & ~1u, 4);
     memcpy(image + SYMBOLS + count * sizeof symbol, &symbol, sizeof symbol);
@@ -138,19 +157,14 @@ put_module(int minor)
   image[HASH + 24 + 4 * count] |= 1;
 }
 
-// What 3.13 publishes: the offsets of 3.12 do for it, but there is no _PyCFrame.
 static const struct python_layout *
-put_published(void)
+put_published(int version)
 {
   static struct python_layout layout;
-  static const uint64_t words[PYTHON_PUBLISHED_WORDS] = {
-      [0] = 0x030d00f0, [4] = 1000, [7] = 8,    [8] = 72,   [20] = 8,  [22] = 56,
-      [23] = 136,       [24] = 144, [28] = 8,   [29] = 0,   [30] = 56, [31] = 72,
-      [32] = 70,        [34] = 112, [36] = 128, [37] = 136, [38] = 68, [42] = 192,
-      [64] = 16,        [65] = 32,  [66] = 64,  [67] = 32,  [68] = 16, [69] = 40};
+  const uint64_t *words = published[version == FREE_THREADED ? PUBLISHED_13T : version - 13];
 
   memcpy(image + RUNTIME, python_cookie, 8);
-  memcpy(image + RUNTIME + 8, words, sizeof words);
+  memcpy(image + RUNTIME + 8, words, sizeof published[0]);
   cr_assert_null(python_layout_published(words, &layout));
   return &layout;
 }
@@ -159,7 +173,7 @@ static void
 put_string(const struct python_layout *l, uint32_t at, int width, bool ascii,
            const void *characters, uint32_t count)
 {
-  put_pointer(at + 8, STRING_TYPE);
+  put_pointer(at + l->object_type, STRING_TYPE);
   put(at + l->string_length, count, 8);
   put(at + l->string_state, ((uint64_t)width | 1 << 3 | (uint64_t)ascii << 4) << l->state_shift, 4);
   memcpy(image + at + (ascii ? l->string_ascii : l->string_compact), characters,
@@ -184,7 +198,7 @@ put_code(const struct python_layout *l, int number)
   uint32_t at = CODES + (uint32_t)number * CODE_BYTES;
   uint32_t objects = OBJECTS + (uint32_t)number * 3 * OBJECT_BYTES;
 
-  put_pointer(at + 8, CODE_TYPE);
+  put_pointer(at + l->object_type, CODE_TYPE);
   put_pointer(at + l->code_filename, objects);
   put_pointer(at + l->code_name, objects + OBJECT_BYTES);
   put_pointer(at + l->code_lines, objects + 2 * OBJECT_BYTES);
@@ -195,7 +209,7 @@ put_code(const struct python_layout *l, int number)
     put_string(l, objects, 1, true, files[number], (uint32_t)strlen(files[number]));
   put_string(l, objects + OBJECT_BYTES, 1, true, functions[number],
              (uint32_t)strlen(functions[number]));
-  put_pointer(objects + 2 * OBJECT_BYTES + 8, BYTES_TYPE);
+  put_pointer(objects + 2 * OBJECT_BYTES + l->object_type, BYTES_TYPE);
   put(objects + 2 * OBJECT_BYTES + l->bytes_length, 6, 8);
   memcpy(image + objects + 2 * OBJECT_BYTES + l->bytes_data, tables[l->lines], 6);
 }
@@ -206,12 +220,12 @@ put_thread_object(const struct python_layout *l)
 {
   put_string(l, KEY, 1, true, "_name", 5);
   put_string(l, NAME, 1, true, "worker", 6);
-  put_pointer(THREAD + PYTHON_OB_TYPE, TYPE);
+  put_pointer(THREAD + l->object_type, TYPE);
   if (l->minor <= 10) {
     put(TYPE + PYTHON_DICT_OFFSET, 16, 8);
     put_pointer(THREAD + 16, DICT);
-    put_pointer(DICT + PYTHON_OB_TYPE, DICT_TYPE);
-    put_pointer(DICT + PYTHON_DICT_KEYS, KEYS);
+    put_pointer(DICT + l->object_type, DICT_TYPE);
+    put_pointer(DICT + l->dict_keys, KEYS);
     put(KEYS + 8, 8, 8);   // dk_size
     put(KEYS + 32, 1, 8);  // dk_nentries
     put_pointer(KEYS + 40 + 8 + 8, KEY);
@@ -219,8 +233,10 @@ put_thread_object(const struct python_layout *l)
     return;
   }
   enum { MANAGED_DICT = 1 << 4, INLINE_VALUES = 1 << 2, SPLIT = 2 };
-  put(TYPE + PYTHON_TYPE_FLAGS, MANAGED_DICT | (l->minor >= 13 ? INLINE_VALUES : 0), 8);
+  put(TYPE + l->type_flags, MANAGED_DICT | (l->minor >= 13 ? INLINE_VALUES : 0), 8);
   put_pointer(TYPE + l->cached_keys, KEYS);
+  uint32_t size = l->object_type + 8;
+  put(TYPE + l->type_name + 8, size, 8);
   image[KEYS + PYTHON_KEYS_LOG2_INDEX_BYTES] = 3;
   image[KEYS + PYTHON_KEYS_KIND] = SPLIT;
   put(KEYS + PYTHON_KEYS_COUNT, 1, 8);
@@ -230,8 +246,8 @@ put_thread_object(const struct python_layout *l)
   else if (l->minor == 12)
     put_pointer(THREAD - 24, VALUES - 1);
   else
-    image[THREAD + 16 + 3] = 1;
-  put_pointer(l->minor < 13 ? VALUES : THREAD + 24, NAME);
+    image[THREAD + size + 3] = 1;
+  put_pointer(l->minor < 13 ? VALUES : THREAD + size + 8, NAME);
 }
 
 // Frame `number` of a thread, 0 innermost, stands at the second instruction of code `number`.
@@ -247,7 +263,7 @@ put_frame(const struct python_layout *l, uint32_t at, int number, uint32_t back)
   } else {
     put_pointer(at + l->frame_instruction, code + l->code_instructions + 2);
   }
-  put_pointer(at + l->frame_code, code);
+  put(at + l->frame_code, (BASE + code) | l->frame_tag, 8);
   if (l->frame_entry != PYTHON_ABSENT)
     image[at + l->frame_entry] = number == DEPTH - 1;
 }
@@ -256,7 +272,7 @@ static void
 put_thread(const struct python_layout *l, int number)
 {
   uint32_t at = STATES + (uint32_t)number * STATE_BYTES;
-  uint32_t frames = FRAMES + (uint32_t)number * (DEPTH + 1) * FRAME_BYTES;
+  uint32_t frames = FRAMES + (uint32_t)number * (DEPTH + 2) * FRAME_BYTES;
   uint32_t descriptor = DESCRIPTORS + (uint32_t)number * 16;
   uint32_t cframe = CFRAMES + (uint32_t)number * 16;
 
@@ -275,18 +291,39 @@ put_thread(const struct python_layout *l, int number)
     uint32_t frame = frames + (uint32_t)i * FRAME_BYTES;
     bool last = i == DEPTH - 1 && l->frame_owner == PYTHON_ABSENT;
     put_frame(l, frame, i, last ? 0 : frame + FRAME_BYTES);
-    put_pointer(frame + l->frame_locals, i == DEPTH - 1 ? THREAD : 0);
+    if (i == DEPTH - 1)
+      put(frame + l->frame_locals, (BASE + THREAD) | l->frame_tag, 8);
   }
+  uint32_t mark = frames + DEPTH * FRAME_BYTES;
   if (l->frame_owner != PYTHON_ABSENT)
-    image[frames + DEPTH * FRAME_BYTES + l->frame_owner] = 3;
+    image[mark + l->frame_owner] = 3;
+  if (l->minor >= 15) {
+    put_pointer(mark + l->frame_back, mark + FRAME_BYTES);
+    image[mark + FRAME_BYTES + l->frame_owner] = 3;
+  }
 }
 
-static const struct python_layout *
-put_process(int minor)
+// CPython's own types, by which its objects are told where it exports no symbols.
+static void
+put_types(const struct python_layout *l)
 {
+  static const char *const names[] = {"code", "str", "bytes", "frame", "dict"};
+
+  for (uint32_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    put_pointer(CODE_TYPE + i * (STRING_TYPE - CODE_TYPE) + l->type_name, TYPE_NAMES + i * 8);
+    strcpy((char *)image + TYPE_NAMES + i * 8, names[i]);
+  }
+}
+
+// version: the minor one, or FREE_THREADED.
+static const struct python_layout *
+put_process(int version)
+{
+  int minor = minor_of(version);
+
   memset(image, 0, sizeof image);
   put_module(minor);
-  const struct python_layout *l = minor == 13 ? put_published() : python_layout_of(minor);
+  const struct python_layout *l = minor >= 13 ? put_published(version) : python_layout_of(minor);
   put(HEX_VERSION, 3u << 24 | (uint64_t)minor << 16 | 0xf0, 8);
   put(TID_DESCRIPTION, 32 | 1ul << 32, 8);
   put(TID_DESCRIPTION + 8, TID_OFFSET, 4);
@@ -297,6 +334,7 @@ put_process(int minor)
   for (int i = 0; i < THREADS; i++)
     put_thread(l, i);
   put_thread_object(l);
+  put_types(l);
   return l;
 }
 
@@ -312,38 +350,121 @@ open_image(void *memory, bool *found)
   return python;
 }
 
+static void
+must_read(struct python *python, int version, const struct python_layout *l)
+{
+  char text[8];
+  bool cut;
+
+  snprintf(text, sizeof text, "3.%d", minor_of(version));
+  cr_assert_null(python_note(python), "%d: %s", version, python_note(python));
+  cr_assert_str_eq(python_version(python), text);
+  for (int thread = 0; thread < THREADS; thread++) {
+    struct python_frame frames[8];
+    cr_assert_eq(python_frames(python, FIRST_TID + thread, frames, 8, &cut), DEPTH);
+    cr_assert_not(cut);
+    for (int i = 0; i < DEPTH; i++) {
+      cr_assert_str_eq(frames[i].function, functions[i]);
+      cr_assert_str_eq(frames[i].file, files[i]);
+      cr_assert_eq(frames[i].line, 10 * (i + 1) + 1, "%d: line %d", version, frames[i].line);
+      bool inlined = l->frame_entry != PYTHON_ABSENT || l->frame_owner != PYTHON_ABSENT;
+      cr_assert_eq(frames[i].entry, !inlined || i == DEPTH - 1);
+    }
+    cr_assert_not_null(python_thread_name(python), "%d", version);
+    cr_assert_str_eq(python_thread_name(python), "worker");
+    cr_assert_eq(python_frames(python, FIRST_TID + thread, frames, 2, &cut), 2);
+    cr_assert(cut);
+    cr_assert_null(python_thread_name(python));
+  }
+  struct python_frame none;
+  cr_assert_eq(python_frames(python, 1, &none, 1, &cut), PYTHON_NO_STATE);
+}
+
 Test(python, every_version)
 {
   void *memory = malloc(PYTHON_MEMORY);
-  char version[8];
-  bool found, cut;
+  bool found;
 
-  for (int minor = 8; minor <= 13; minor++) {
-    const struct python_layout *l = put_process(minor);
+  for (int version = OLDEST; version <= NEWEST; version++) {
+    const struct python_layout *l = put_process(version);
     struct python *python = open_image(memory, &found);
-    snprintf(version, sizeof version, "3.%d", minor);
     cr_assert(found);
-    cr_assert_null(python_note(python), "3.%d: %s", minor, python_note(python));
-    cr_assert_str_eq(python_version(python), version);
-    for (int thread = 0; thread < THREADS; thread++) {
-      struct python_frame frames[8];
-      cr_assert_eq(python_frames(python, FIRST_TID + thread, frames, 8, &cut), DEPTH);
-      cr_assert_not(cut);
-      for (int i = 0; i < DEPTH; i++) {
-        cr_assert_str_eq(frames[i].function, functions[i]);
-        cr_assert_str_eq(frames[i].file, files[i]);
-        cr_assert_eq(frames[i].line, 10 * (i + 1) + 1, "3.%d: line %d", minor, frames[i].line);
-        bool inlined = l->frame_entry != PYTHON_ABSENT || l->frame_owner != PYTHON_ABSENT;
-        cr_assert_eq(frames[i].entry, !inlined || i == DEPTH - 1);
-      }
-      cr_assert_not_null(python_thread_name(python), "3.%d", minor);
-      cr_assert_str_eq(python_thread_name(python), "worker");
-      cr_assert_eq(python_frames(python, FIRST_TID + thread, frames, 2, &cut), 2);
-      cr_assert(cut);
-      cr_assert_null(python_thread_name(python));
-    }
-    struct python_frame none;
-    cr_assert_eq(python_frames(python, 1, &none, 1, &cut), PYTHON_NO_STATE);
+    must_read(python, version, l);
+  }
+  free(memory);
+}
+
+// Found by its section, which exists from before 3.13 on.
+Test(python, without_symbols)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+  bool found;
+
+  for (int version = OLDEST; version <= NEWEST; version++) {
+    const struct python_layout *l = put_process(version);
+    memset(image + DYNAMIC, 0, HASH - DYNAMIC);
+    struct python *python = open_image(memory, &found);
+    cr_assert_not(found);
+    python_find_at(python, BASE + RUNTIME);
+    if (minor_of(version) >= 13)
+      must_read(python, version, l);
+    else
+      cr_assert(strstr(python_note(python), "exports no symbols"));
+  }
+  free(memory);
+}
+
+static void
+put_jump(uint32_t at, unsigned char condition, uint32_t target)
+{
+  uint32_t length = condition ? 6 : 5;
+
+  image[at] = condition ? 0x0f : 0xe9;
+  if (condition)
+    image[at + 1] = condition;
+  put(at + length - 4, target - at - length, 4);
+}
+
+// The table of unwind entries of the two pieces.
+static void
+put_frame_table(void)
+{
+  static const uint32_t pieces[][2] = {{EVALUATION, EVALUATION_BYTES}, {APART, APART_BYTES}};
+
+  put(FRAME_TABLE, 0x3b031b01, 4);
+  put(FRAME_TABLE + 8, 2, 4);
+  for (uint32_t i = 0; i < 2; i++) {
+    uint32_t description = FRAME_TABLE + 64 + i * 32;
+    put(FRAME_TABLE + 12 + i * 8, pieces[i][0] - FRAME_TABLE, 4);
+    put(FRAME_TABLE + 16 + i * 8, description - FRAME_TABLE, 4);
+    put(description + 8, pieces[i][0] - (description + 8), 4);
+    put(description + 12, pieces[i][1], 4);
+  }
+}
+
+Test(python, evaluation_function_in_two_pieces)
+{
+  static const struct {
+    uint32_t first, second;
+    bool split;
+  } jumps[] = {
+      {APART + 8, APART + 32, true},  {APART + 8, APART + 8, false},  // once only
+      {APART, APART, false},  // a function that is called at its end
+      {APART + 8, EVALUATION, false}, {APART + APART_BYTES, APART + APART_BYTES + 8, false},
+  };
+  void *memory = malloc(PYTHON_MEMORY);
+  bool found;
+
+  for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
+    put_process(14);
+    put_frame_table();
+    put_jump(EVALUATION + 3, 0x84, jumps[i].first);
+    put_jump(EVALUATION + 20, 0, jumps[i].second);
+    struct python *python = open_image(memory, &found);
+    cr_assert(python_is_evaluation(python, BASE + EVALUATION));
+    cr_assert_not(python_is_evaluation(python, BASE + EVALUATION + EVALUATION_BYTES));
+    cr_assert_eq(python_is_evaluation(python, BASE + APART + 1), jumps[i].split, "%zu", i);
+    cr_assert_not(python_is_evaluation(python, BASE + APART + APART_BYTES));
   }
   free(memory);
 }
@@ -387,13 +508,17 @@ Test(python, other_versions_are_declined)
   put(HEX_VERSION, 3u << 24 | 99u << 16, 8);
   must_decline(memory, "not known");
   put_process(13);
-  put(RUNTIME + 8, 0x030e00f0, 8);
-  must_decline(memory, "3.13");
-  put_process(13);
+  put(RUNTIME + 8, 0x031000f0, 8);
+  must_decline(memory, "3.8 to 3.15");
+  put_process(14);
   put(RUNTIME + 16, 1, 8);
   must_decline(memory, "free-threaded");
+  put_process(14);
+  put(RUNTIME + 8 + 8 * 31, published[PUBLISHED_14][30], 8);  // beyond its structure
+  must_decline(memory, "not plausible");
+  // The table of another version.
   put_process(13);
-  put(RUNTIME + 8 + 8 * 28, 1 << 30, 8);
+  memcpy(image + RUNTIME + 16, &published[PUBLISHED_14][1], sizeof published[0] - 8);
   must_decline(memory, "not plausible");
   free(memory);
 }
@@ -405,7 +530,7 @@ Test(python, broken_chains_give_no_frames)
   struct python_frame frames[64];
   bool found, cut;
 
-  for (int minor = 8; minor <= 13; minor++) {
+  for (int minor = OLDEST; minor <= NEWEST; minor++) {
     const struct python_layout *l = put_process(minor);
     uint32_t outermost = FRAMES + (DEPTH - 1) * FRAME_BYTES;
     put_pointer(outermost + l->frame_back, FRAMES);
@@ -413,7 +538,7 @@ Test(python, broken_chains_give_no_frames)
     cr_assert_eq(python_frames(python, FIRST_TID, frames, 64, &cut), 64);
     cr_assert(cut);
     put_process(minor);
-    put_pointer(CODES + 2 * CODE_BYTES + 8, STRING_TYPE);
+    put_pointer(CODES + 2 * CODE_BYTES + l->object_type, STRING_TYPE);
     python = open_image(memory, &found);
     cr_assert_eq(python_frames(python, FIRST_TID, frames, 64, &cut), PYTHON_UNREADABLE);
     cr_assert_not_null(python_note(python));
@@ -447,7 +572,7 @@ mutate(void)
   }
 }
 
-// Of the 64 KiB most are empty: the changes are made where there is something.
+// Most bytes are empty: the changes are made where there is something.
 static void
 mutate_used(void)
 {
@@ -468,7 +593,7 @@ Test(python, mutated_processes, .timeout = 300)
 
   for (int round = 0; round < ROUNDS; round++) {
     struct python_frame frames[32];
-    put_process(8 + round % 6);
+    put_process(OLDEST + round % (NEWEST - OLDEST + 1));
     if (round % 3)
       mutate_used();
     else
@@ -497,7 +622,7 @@ Test(python, random_bytes)
     for (size_t i = 0; i < SIZE; i++)
       image[i] = (unsigned char)any();
     if (round % 2)  // an ELF file of random tables
-      put_module(8 + round % 6);
+      put_module(OLDEST + round % 8);
     open_image(memory, &found);
   }
   free(memory);

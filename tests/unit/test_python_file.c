@@ -11,6 +11,7 @@ Test(python_file, whose_and_what_is_shown)
   } files[] = {
       {"/usr/lib/python3.11/queue.py", PYTHON_LIBRARY, "queue.py"},
       {"/opt/3.8/lib/python3.8/multiprocessing/util.py", PYTHON_LIBRARY, "multiprocessing/util.py"},
+      {"/opt/lib/python3.14t/queue.py", PYTHON_LIBRARY, "queue.py"},
       {"<frozen importlib._bootstrap>", PYTHON_LIBRARY, "<frozen importlib._bootstrap>"},
       {"/v/lib/python3.12/site-packages/a/b.py", PYTHON_PACKAGE, "a/b.py"},
       {"/usr/local/lib/python3.11/dist-packages/a.py", PYTHON_PACKAGE, "a.py"},
