@@ -8,7 +8,7 @@
 #include "linger.h"
 #include "procfs.h"
 #include "rundir.h"
-#include "session.h"
+#include "session_notes.h"
 #include "stuck_fork.h"
 #include "watch.h"
 #include "tail.h"
@@ -54,19 +54,6 @@ now_ns(clockid_t clock)
   struct timespec now;
   clock_gettime(clock, &now);
   return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void
-note_blind_spot(struct driver *driver, const struct check *check)
-{
-  if (!driver->options->quiet)
-    message("the library will not be loaded into %s: %s", check->path, check->why);
-  char *path = escaped(check->path); /* JSON takes UTF-8 only */
-  session_event(&driver->session,
-                json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:s}", "v", 1, "event", "blind",
-                          "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
-                          (json_int_t)getpid(), "exe", path, "path", path, "why", check->why));
-  free(path);
 }
 
 /* The kernel takes some milliseconds to close an inotify descriptor: not for a short command. */
@@ -116,18 +103,6 @@ on_stuck(void *context, pid_t child, json_t *event)
   message("child %d is stopped: look at it with: gdb -p %d", (int)child, (int)child);
 }
 
-/* One that a signal ended wrote no exit event. */
-static void
-note_end(struct driver *driver, const struct fork_record *fork, pid_t pid, bool killed)
-{
-  json_t *status = killed ? json_integer(128 + SIGKILL) : NULL;
-  session_event(&driver->session,
-                json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:o*, s:s}", "v", 1, "event", "exit",
-                          "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid", (json_int_t)pid,
-                          "exe", json_object_get(fork->event, "exe"), "fork",
-                          json_object_get(fork->event, "id"), "status", status, "by", "forkhound"));
-}
-
 /* Of children of children only those that we kill are known to end without an event. */
 static void
 on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
@@ -136,7 +111,7 @@ on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
   read_events(driver);
   bool own_child = fork->child == pid;
   if (own_child ? !fork->ended && !fork_gone(fork, pid) : killed)
-    note_end(driver, fork, pid, killed);
+    session_note_exit(&driver->session, fork, pid, killed);
 }
 
 static void
@@ -270,7 +245,7 @@ note_vanished_children(struct driver *driver)
   for (size_t i = model->undecided_count; i-- > 0;) {
     const struct fork_record *fork = model->forks[model->undecided[i]];
     if (!process_alive((pid_t)fork->child))
-      note_end(driver, fork, (pid_t)fork->child, false);
+      session_note_exit(&driver->session, fork, (pid_t)fork->child, false);
   }
 }
 
@@ -295,9 +270,7 @@ finish(struct driver *driver)
   session_tick(&driver->session, now_ns(CLOCK_REALTIME));
   tail_finish(&driver->tail, session_line, &driver->session);
   int status = own_status(driver);
-  session_event(&driver->session, json_pack("{s:i, s:s, s:I, s:I, s:i}", "v", 1, "event", "end",
-                                            "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
-                                            (json_int_t)getpid(), "status", status));
+  session_note_end(&driver->session, status);
   if (driver->session.bad_count)
     message("event %zu is not a whole event", driver->session.bad_lines[0]);
   if (*driver->options->sites)
@@ -335,8 +308,10 @@ run(const struct options *options)
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
   char **environment = launch_environment(options, preload);
+  if (check.why && !options->quiet)
+    message("the library will not be loaded into %s: %s", check.path, check.why);
   if (check.why)
-    note_blind_spot(&driver, &check);
+    session_note_blind(&driver.session, check.path, check.why);
   if (!procfs_is_own())
     message("/proc is not there, or not that of this PID namespace: children are not watched");
   if (options->time_limit > 0)

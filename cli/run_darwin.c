@@ -5,7 +5,7 @@
 #include "json_get.h"
 #include "run.h"
 #include "rundir.h"
-#include "session.h"
+#include "session_notes.h"
 #include "system_darwin.h"
 #include "tail.h"
 #include "text.h"
@@ -158,21 +158,6 @@ start_command(struct driver *driver, char **environment)
 }
 
 static void
-note_blind_spot(struct driver *driver, const struct check *check)
-{
-  if (!driver->options->quiet)
-    message("the library will not be loaded into %s: %s; nor will it be into what that starts, "
-            "which does not get DYLD_INSERT_LIBRARIES",
-            check->path, check->why);
-  char *path = escaped(check->path); /* JSON takes UTF-8 only */
-  session_event(&driver->session,
-                json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:s}", "v", 1, "event", "blind",
-                          "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
-                          (json_int_t)getpid(), "exe", path, "path", path, "why", check->why));
-  free(path);
-}
-
-static void
 read_events(struct driver *driver)
 {
   if (!tail_read(&driver->tail, session_line, &driver->session))
@@ -278,11 +263,7 @@ note_vanished_children(struct driver *driver)
     const struct fork_record *fork = model->forks[model->undecided[i]];
     if (!kill((pid_t)fork->child, 0) || errno == EPERM)
       continue;
-    session_event(&driver->session,
-                  json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O?, s:s}", "v", 1, "event", "exit",
-                            "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
-                            (json_int_t)fork->child, "exe", json_object_get(fork->event, "exe"),
-                            "fork", json_object_get(fork->event, "id"), "by", "forkhound"));
+    session_note_exit(&driver->session, fork, (pid_t)fork->child, false);
   }
 }
 
@@ -304,9 +285,7 @@ finish(struct driver *driver)
   session_tick(&driver->session, now_ns(CLOCK_REALTIME));
   tail_finish(&driver->tail, session_line, &driver->session);
   int status = own_status(driver);
-  session_event(&driver->session, json_pack("{s:i, s:s, s:I, s:I, s:i}", "v", 1, "event", "end",
-                                            "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
-                                            (json_int_t)getpid(), "status", status));
+  session_note_end(&driver->session, status);
   if (driver->session.bad_count)
     message("event %zu is not a whole event", driver->session.bad_lines[0]);
   session_close(&driver->session, false, status);
@@ -334,8 +313,12 @@ run(const struct options *options)
     message("--redirect is not for macOS: forks are carried out as they are");
   if (options->redirect_python)
     message("--redirect-python is not for macOS, where multiprocessing spawns by itself");
+  if (check.why && !options->quiet)
+    message("the library will not be loaded into %s: %s; nor will it be into what that starts, "
+            "which does not get DYLD_INSERT_LIBRARIES",
+            check.path, check.why);
   if (check.why)
-    note_blind_spot(&driver, &check);
+    session_note_blind(&driver.session, check.path, check.why);
   if (options->time_limit > 0)
     driver.limit_ns = now_ns(CLOCK_MONOTONIC) + (long long)(options->time_limit * 1e9);
   int error = start_command(&driver, environment);
