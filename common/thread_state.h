@@ -18,7 +18,8 @@ struct snapshot_thread {
   enum snapshot_how how;
   char state;  // R or S
   struct registers registers;
-  uint64_t copy_at;  // address of copy[0]
+  uint64_t thread_pointer;  // 0: not known
+  uint64_t copy_at;         // address of copy[0]
   size_t copy_length;
   unsigned char *copy;
 };

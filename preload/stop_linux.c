@@ -172,6 +172,7 @@ read_held(struct snapshot *s, pid_t pid, struct snapshot_thread *t, int status)
     return;
   t->how = SNAPSHOT_STOPPED;
   from_user(&t->registers, &user);
+  t->thread_pointer = user.fs_base;
   snapshot_copy_stack(s, t, pid, user.fs_base);
   if (status >> 16 != PTRACE_EVENT_STOP || (long)user.orig_rax < 0)
     return;

@@ -160,6 +160,8 @@ fill_thread(struct story *story, struct story_thread *to, const struct snapshot 
     to->stack = unwind(unwind_stack, &copy, arena);
   }
   const struct origin *origin = thread_origin(from->tid);
+  if (!origin)
+    origin = thread_origin_at(from->thread_pointer);
   if (origin) {
     struct stack_copy copy = {&origin->registers, origin->stack, origin->registers.at[REG_SP],
                               origin->stack_length};

@@ -211,6 +211,25 @@ thread_origin(pid_t tid)
   return slot ? &slot->origin : NULL;
 }
 
+// In glibc's struct pthread (nptl/descr.h) stands the argument of thread_main(), a slot.
+const struct origin *
+thread_origin_at(uint64_t thread_pointer)
+{
+  enum { WORDS = 288 };
+  const struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+  uintptr_t words[WORDS];
+  size_t count = 0;
+
+  if (base && thread_pointer)
+    count = memory_copy(words, sizeof words, thread_pointer) / sizeof words[0];
+  for (size_t i = 0; i < count; i++) {
+    uintptr_t at = words[i] - (uintptr_t)base;
+    if (at < SLOTS * sizeof *base && at % sizeof *base == 0)
+      return &base[at / sizeof *base].origin;
+  }
+  return NULL;
+}
+
 const void *
 thread_memory(size_t *size)
 {

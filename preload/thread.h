@@ -25,6 +25,10 @@ struct origin {
 // live.
 const struct origin *thread_origin(pid_t tid);
 
+// The same for a thread that has just been made, and does not run yet: by its thread pointer, where
+// libc keeps what it is to run. For reports; NULL for 0.
+const struct origin *thread_origin_at(uint64_t thread_pointer);
+
 // The name of a live thread, as thread_named() and thread_renamed() were told it, into 17 bytes;
 // false where it is not known, or "".
 bool thread_name(pid_t tid, char *name);
