@@ -49,12 +49,34 @@ signals_read(struct borrow *b)
     RAW(SYS_rt_sigaction, i, 0, &b->actions[i], sizeof b->mask);
 }
 
-// The disposition would do something (signal(7)).
+// By default it dumps core or stops the process (signal(7)). What only ends it ends the child, and
+// its parent makes a substitute.
 static bool
-acts(const struct kernel_action *action, int number)
+dumps_or_stops(int number)
+{
+  switch (number) {
+  case SIGQUIT:
+  case SIGILL:
+  case SIGTRAP:
+  case SIGABRT:
+  case SIGBUS:
+  case SIGFPE:
+  case SIGSEGV:
+  case SIGXCPU:
+  case SIGXFSZ:
+  case SIGSYS:
+  case SIGTSTP:
+  case SIGTTIN:
+  case SIGTTOU: return true;
+  default: return false;
+  }
+}
+
+static bool
+is_to_be_caught(const struct kernel_action *action, int number)
 {
   if (action->handler == (void *)SIG_DFL)
-    return number != SIGCHLD && number != SIGCONT && number != SIGURG && number != SIGWINCH;
+    return dumps_or_stops(number);
   return action->handler != (void *)SIG_IGN;
 }
 
@@ -116,7 +138,7 @@ static void catch (struct borrow *b, int number)
 
   if (!catchable(number))
     return;
-  if (number == BORROW_SIGNAL || acts(&b->actions[number], number)) {
+  if (number == BORROW_SIGNAL || is_to_be_caught(&b->actions[number], number)) {
     RAW(SYS_rt_sigaction, number, &ours, 0, sizeof ours.mask);
     b->caught |= bit(number);
   } else if (b->caught & bit(number)) {

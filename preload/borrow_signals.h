@@ -1,7 +1,7 @@
 // The signals of a borrowed child. It must not run a handler of the program in borrowed memory, nor
-// dump core, which kills the parent too before Linux 5.16: each signal that would do anything is
-// caught, the child becomes a process of its own, and the signal then does there what it would have
-// done. The program sees the dispositions that it expects.
+// dump core, which kills the parent too before Linux 5.16, nor stop, which holds the parent up:
+// such signals are caught, the child becomes a process of its own, and the signal then does there
+// what it would have done. The program sees the dispositions that it expects.
 #pragma once
 
 #include <stdbool.h>

@@ -17,13 +17,17 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <time.h>
 
 unsigned char forkhound_redirects;
 
 static const char learning[] = "it is learned from";
 static const char *unavailable;  // why no fork of this process is redirected, or NULL
 
-enum { ARCH_SHSTK_STATUS_CALL = 0x5005 };  // arch/x86/include/uapi/asm/prctl.h, Linux 6.6
+enum {
+  ARCH_SHSTK_STATUS_CALL = 0x5005,  // arch/x86/include/uapi/asm/prctl.h, Linux 6.6
+  TRACER_NS = 10000000,
+};
 
 static bool
 shadow_stack(void)
@@ -94,14 +98,32 @@ redirect_thread(void)
 static const char *
 namespace_obstacle(void)
 {
-  struct stat own, of_children;
+  static _Atomic uint64_t own;  // a process never leaves it
+  struct stat st;
 
-  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &own, 0) != 0)
-    return "/proc cannot be read";
-  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &of_children, 0) != 0 ||
-      own.st_ino != of_children.st_ino)
+  if (!own) {
+    if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &st, 0) != 0)
+      return "/proc cannot be read";
+    own = st.st_ino;
+  }
+  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &st, 0) != 0 ||
+      st.st_ino != own)
     return "children are in another PID namespace";
   return NULL;
+}
+
+// A debugger may come at any time: looked for again after some milliseconds.
+static bool
+traced(void)
+{
+  static _Atomic uint64_t looked;
+  uint64_t now = now_ns(CLOCK_MONOTONIC);
+
+  if (now - looked > TRACER_NS) {
+    looked = now;
+    guard_look();
+  }
+  return guard_traced();
 }
 
 // In auto mode, of a site that the file says nothing of.
@@ -193,8 +215,7 @@ refusal(struct redirect *r, const struct entry_frame *frame)
     return namespace;
   if (!filter_allows())
     return "a seccomp filter does not allow it";
-  guard_look();
-  return guard_traced() ? "the process is traced" : NULL;
+  return traced() ? "the process is traced" : NULL;
 }
 
 bool

@@ -119,6 +119,9 @@ tell(const struct redirect_site *site, const struct borrow *b, const char *actio
   event_begin(&t, "redirect", now_ns(CLOCK_REALTIME), 0);
   text_add(&t, ",\"action\":\"%s\"", action);
   add_site(&t, site);
+  const char *verdict = b ? "allow" : sites_word(site->rule.verdict);
+  if (*verdict)
+    text_add(&t, ",\"verdict\":\"%s\"", verdict);
   if (reason) {
     text_add_string(&t, ",\"reason\":");
     text_add_json(&t, reason);

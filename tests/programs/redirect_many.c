@@ -111,6 +111,7 @@ main(int argc, char **argv)
     return 1;
   forks = atoi(argv[2]);
   how = argv[3];
+  tzset();  // else the first caller of localtime_r() allocates: the child, perhaps
   pthread_create(&busy, NULL, worker, NULL);
   if (start() > 0)
     wait(NULL);

@@ -10,11 +10,11 @@ from test_learn import REFUSED, SAFE, learn
 
 PREPARE = ("none", "group", "terminal_group", "session", "terminal", "ids", "limits", "descriptors",
            "signals", "environment")
-BORROWED = ("exec", "facts", "exec_fails", "status", "killed")
+BORROWED = ("exec", "facts", "exec_fails", "status", "killed", "terminated")
 BECOME_REAL = {
     "setenv": "called setenv", "exit": "called exit", "crash": "got a signal",
     "abort": "called abort", "raise": "called raise", "printf": "called ", "thread":
-    "called pthread_create", "terminated": "got a signal", "signalled": "got a signal",
+    "called pthread_create", "signalled": "got a signal",
     "forks": "called fork", "spawns": "called posix_spawn", "vforks": "called vfork", "spins": "did not exec for 200 ms",
     "returns": "returned from the function that called fork()",
 }
