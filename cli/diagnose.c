@@ -83,15 +83,10 @@ admit_descendants(struct ward *ward)
 
 /* The stack, now, of the thread of the parent that owns the lock. */
 static json_t *
-owner_in_parent(pid_t parent, pid_t tid)
+owner_in_parent(pid_t parent, pid_t called)
 {
-  pid_t *tids;
-  bool there = false;
-  size_t count = procfs_tasks(parent, &tids);
-  for (size_t i = 0; i < count; i++)
-    there |= tids[i] == tid;
-  free(tids);
-  if (!there)
+  pid_t tid = procfs_task_called(parent, called);
+  if (!tid)
     return NULL;
   struct live *live = live_open(parent);
   json_t *owner = json_pack("{s:i, s:o}", "tid", (int)tid, "stack", live_stack(live, tid));

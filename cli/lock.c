@@ -148,15 +148,3 @@ lock_at(pid_t pid, uint64_t word, const json_t *stack)
   json_decref(copy);
   return lock;
 }
-
-int
-lock_owner_lives(pid_t pid, pid_t owner)
-{
-  pid_t *tids;
-  size_t count = procfs_tasks(pid, &tids);
-  int lives = 0;
-  for (size_t i = 0; i < count; i++)
-    lives |= tids[i] == owner;
-  free(tids);
-  return lives;
-}

@@ -8,14 +8,12 @@
 
 struct lock {
   const char *kind; /* static text: "pthread_mutex", "semaphore", ... */
-  pid_t owner;      /* tid recorded in the lock; 0: it keeps none, or none is recorded now */
+  pid_t owner;      /* tid recorded in the lock, as the process knows it: see procfs_task_called();
+                       0: it keeps none, or none is recorded now */
 };
 
 /* `stack` is that of the waiting thread: the lock's kind is told from the function that waits, or
    from the words of the lock. */
 struct lock lock_at(pid_t pid, uint64_t word, const json_t *stack);
-
-/* Whether the tid is a task of the process itself. */
-int lock_owner_lives(pid_t pid, pid_t owner);
 
 #endif

@@ -192,6 +192,37 @@ procfs_tasks(pid_t pid, pid_t **tids)
   return list_numbers(path, tids);
 }
 
+/* The last of the numbers behind "NSpid:", one for each PID namespace from ours inwards (proc(5)).
+ */
+static pid_t
+own_tid(pid_t pid, pid_t tid)
+{
+  char *text = procfs_read(pid, tid, "status"), *end;
+  const char *numbers = field(text, "NSpid");
+  long last = 0;
+  while (numbers) {
+    long number = strtol(numbers, &end, 10);
+    if (end == numbers || memchr(numbers, '\n', (size_t)(end - numbers)))
+      break;
+    last = number;
+    numbers = end;
+  }
+  free(text);
+  return (pid_t)last;
+}
+
+pid_t
+procfs_task_called(pid_t pid, pid_t tid)
+{
+  pid_t *tids, found = 0;
+  bool ours = own_tid(pid, pid) == pid;
+  size_t count = procfs_tasks(pid, &tids);
+  for (size_t i = 0; i < count && !found; i++)
+    found = (ours ? tids[i] : own_tid(pid, tids[i])) == tid ? tids[i] : 0;
+  free(tids);
+  return found;
+}
+
 size_t
 procfs_processes(pid_t **pids)
 {

@@ -44,6 +44,9 @@ size_t procfs_task_count(pid_t pid);
 /* The tasks of a process; the caller frees *tids. Returns their number. */
 size_t procfs_tasks(pid_t pid, pid_t **tids);
 
+/* The task of the process that has this tid in the PID namespace of the process; 0: none. */
+pid_t procfs_task_called(pid_t pid, pid_t tid);
+
 /* Every process; the caller frees *pids. Returns their number. */
 size_t procfs_processes(pid_t **pids);
 

@@ -147,10 +147,10 @@ examine(pid_t pid, struct live *live, const struct task_wait *task)
 {
   struct waiter waiter = {.task = task, .stack = live_stack(live, task->tid)};
   waiter.lock = lock_at(pid, task->address, waiter.stack);
-  if (waiter.lock.owner && lock_owner_lives(pid, waiter.lock.owner)) {
-    waiter.holder = waiter.lock.owner;
+  if (waiter.lock.owner)
+    waiter.holder = procfs_task_called(pid, waiter.lock.owner);
+  if (waiter.holder)
     waiter.lock.owner = 0;
-  }
   return waiter;
 }
 

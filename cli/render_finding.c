@@ -320,8 +320,8 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   stack_print_thread(out, event, "stack", 4);
   if (owner) {
     char *thread = escaped(python_thread_label(owner));
-    fprintf(out, "  The owner is thread %lld \"%s\" of its parent %lld, which is now at:\n", tid,
-            thread, parent);
+    fprintf(out, "  The owner is thread %lld \"%s\" of its parent %lld, which is now at:\n",
+            get_integer(owner, "tid"), thread, parent);
     stack_print_thread(out, owner, "stack", 4);
     free(thread);
   } else if (tid) {

@@ -264,7 +264,7 @@ static int
 finish(struct driver *driver)
 {
   read_events(driver);
-  watch_sweep(&driver->children);
+  watch_sweep(&driver->children, &driver->session.model);
   note_vanished_children(driver);
   read_events(driver);
   session_tick(&driver->session, now_ns(CLOCK_REALTIME));

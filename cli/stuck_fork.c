@@ -124,8 +124,8 @@ make_event(const struct forking *forking, json_t *stack, const json_t *handler, 
   pid_t pid = forking->pid;
   struct lock lock = lock_at(pid, forking->word, stack);
   json_t *described = live_symbol(live, forking->word), *proof = json_array();
-  if (lock.owner && !lock_owner_lives(pid, lock.owner))
-    lock.owner = 0;
+  if (lock.owner)
+    lock.owner = procfs_task_called(pid, lock.owner);
   proof_describe(described, forking->word, &lock);
   char *exe = procfs_exe(pid), *name = procfs_name(pid, forking->tid);
   const char *module = get_string(handler, "module"), *function = get_string(handler, "function");

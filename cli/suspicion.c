@@ -122,7 +122,7 @@ suspect_repeats(const struct suspect *suspect, const struct wait_state *state, u
   struct lock lock = lock_at(pid, task->address, stack);
   json_t *described = live_symbol(live, task->address);
   live_close(live);
-  if (!lock.owner || lock_owner_lives(pid, lock.owner) || waking_signal(pid, true, false)) {
+  if (!lock.owner || procfs_task_called(pid, lock.owner) || waking_signal(pid, true, false)) {
     json_decref(stack);
     json_decref(proof);
     json_decref(described);

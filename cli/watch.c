@@ -85,13 +85,14 @@ part(struct watch *watch, size_t i)
   forget(watch, i);
 }
 
-/* One that is not there, though what forked it is: so it is our PID namespace that its pid is of.
- */
+/* One that is not there; but where what forked it seems to be elsewhere, the pids are of another
+   PID namespace. */
 static bool
 has_ended(const struct watch *watch, const struct arrival *arrival)
 {
   pid_t parent = (pid_t)get_integer(arrival->fork->event, "pid");
-  return !process_alive((pid_t)arrival->pid) && procfs_is_below(parent, watch->root);
+  return !process_alive((pid_t)arrival->pid) &&
+         (!process_alive(parent) || procfs_is_below(parent, watch->root));
 }
 
 static void
@@ -381,8 +382,9 @@ watch_killed(struct watch *watch, pid_t pid)
 }
 
 void
-watch_sweep(struct watch *watch)
+watch_sweep(struct watch *watch, const struct model *model)
 {
+  take_in(watch, model);
   for (size_t i = watch->count; i-- > 0;)
     if (!lives(&watch->list[i]))
       part(watch, i);

@@ -75,8 +75,9 @@ bool watch_add(struct watch *watch, struct fork_record *fork, pid_t pid, bool pr
 long long watch_tick(struct watch *watch, const struct model *model);
 /* Notes, in found(), that the process is killed for what was found. */
 void watch_killed(struct watch *watch, pid_t pid);
-/* Calls ended() for those that have ended since the last look. */
-void watch_sweep(struct watch *watch);
+/* Calls ended() for those that have ended since the last look, and for those that have arrived in
+   the model since then. */
+void watch_sweep(struct watch *watch, const struct model *model);
 /* Whether it is worth to go on watching although nothing else is to be done: a child sleeps in a
    wait without an end that could still be proven, or suspected, to last for ever; or dies, killed.
  */

@@ -320,6 +320,26 @@ def test_pid_of_another_namespace():
     assert run.returncode == 125 and run.stderr.count("\n") == 1, (run.returncode, run.stderr)
 
 
+def test_diagnose_in_another_namespace():
+    """Locks have the tids that the process knows, which are others here."""
+    own = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if shutil.which("unshare") is None or execute([*own, "true"]).returncode:
+        raise Skip("no PID namespace can be made")
+    for kind, words in (("twice", "waits forever for a lock that its own thread {child} holds"),
+                        ("normal", "The owner is thread {owner} \"locks\" of its parent {parent}")):
+        with subprocess.Popen([*own, str(build_program("locks")), kind]) as process:
+            while not (below := children_of(process.pid)) or not children_of(below[0]):
+                time.sleep(0.01)
+            parent, (child,) = below[0], children_of(below[0])
+            (owner,) = (int(t.name) for t in Path(f"/proc/{parent}/task").iterdir()
+                        if int(t.name) != parent)
+            run = execute([COMMAND, "diagnose", "--stuck-after", "0.5", process.pid])
+            os.kill(child, signal.SIGKILL)
+            process.wait()
+        expected = words.format(child=child, owner=owner, parent=parent)
+        assert run.returncode == 66 and expected in run.stdout, (kind, run.stdout)
+
+
 def test_rust_mutex():
     if not shutil.which("rustc"):
         raise Skip("rustc is not installed")
