@@ -11,6 +11,7 @@
 #include "raw_syscall.h"
 #include "redirect_site.h"
 #include "redirect_tell.h"
+#include "task_linux.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
 
@@ -91,25 +92,6 @@ redirect_thread(void)
   uint64_t bottom;
 
   (void)libc_layout_stack_top(&bottom);
-}
-
-// unshare(CLONE_NEWPID) gives the children of the calling thread another PID namespace, which /proc
-// shows only when the first of them is there (kernel/pid_namespace.c).
-static const char *
-namespace_obstacle(void)
-{
-  static _Atomic uint64_t own;  // a process never leaves it
-  struct stat st;
-
-  if (!own) {
-    if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &st, 0) != 0)
-      return "/proc cannot be read";
-    own = st.st_ino;
-  }
-  if (RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &st, 0) != 0 ||
-      st.st_ino != own)
-    return "children are in another PID namespace";
-  return NULL;
 }
 
 // A debugger may come at any time: looked for again after some milliseconds.
@@ -210,7 +192,7 @@ refusal(struct redirect *r, const struct entry_frame *frame)
   r->save = part_to_save(r, frame, top);
   if (redirect_site_rseq_user())
     return "a library uses restartable sequences";
-  const char *namespace = namespace_obstacle();
+  const char *namespace = task_children_stay() ? NULL : "children are in another PID namespace";
   if (namespace)
     return namespace;
   if (!filter_allows())

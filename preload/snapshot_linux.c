@@ -87,6 +87,9 @@ ptrace_obstacle(void)
     return "the process is already traced";
   if (guard_filtered())
     return "a seccomp filter is in force";
+  // The helper would be the first process of that namespace, and end it by its own end.
+  if (!task_children_stay())
+    return "children are in another PID namespace";
   return NULL;
 }
 

@@ -61,6 +61,20 @@ task_can_list(void)
   return ours;
 }
 
+// unshare(CLONE_NEWPID) gives the children of the calling thread another one, which /proc shows
+// only when the first of them is there (kernel/pid_namespace.c).
+bool
+task_children_stay(void)
+{
+  static _Atomic uint64_t own;  // a process never leaves it
+  struct stat st;
+
+  if (!own && RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid", &st, 0) == 0)
+    own = st.st_ino;
+  return own && RAW(SYS_newfstatat, -1, "/proc/thread-self/ns/pid_for_children", &st, 0) == 0 &&
+         st.st_ino == own;
+}
+
 void
 task_path(char *path, pid_t pid, pid_t tid, const char *file)
 {

@@ -3,6 +3,9 @@
 
 #include "task.h"
 
+// Whether the next child of the calling thread will be in its PID namespace, and /proc says so.
+bool task_children_stay(void);
+
 // The path /proc/PID/task/TID/FILE (tid 0: /proc/PID/FILE); 80 bytes are enough.
 void task_path(char *path, pid_t pid, pid_t tid, const char *file);
 

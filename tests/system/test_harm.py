@@ -143,3 +143,14 @@ def test_static_and_musl_programs():
 
 def find_tool(name):
     return shutil.which(name)
+
+
+def test_first_process_of_a_namespace():
+    """No helper of ours may be the first process there: its end would end the namespace."""
+    program = build_program("new_namespace")
+    if plain([program]).status == 77:
+        raise Skip("no PID namespace can be made")
+    run = bare([program])
+    assert run.status == 0, (run.status, run.err)
+    (fork,) = run.named("fork")
+    assert fork["capture"] == "proc" and "PID namespace" in fork["capture_why"], fork
