@@ -192,9 +192,8 @@ refusal(struct redirect *r, const struct entry_frame *frame)
   r->save = part_to_save(r, frame, top);
   if (redirect_site_rseq_user())
     return "a library uses restartable sequences";
-  const char *namespace = task_children_stay() ? NULL : "children are in another PID namespace";
-  if (namespace)
-    return namespace;
+  if (!task_children_stay())
+    return "children are in another PID namespace";
   if (!filter_allows())
     return "a seccomp filter does not allow it";
   return traced() ? "the process is traced" : NULL;
