@@ -45,17 +45,24 @@ Test(return_trap, can_be_removed)
   cr_expect_eq(returns, 0);
 }
 
+// No tail call, which would leave the frame before.
+#define STAY __asm__ volatile("" ::: "memory")
+
 static __attribute__((noinline)) int
 traced(void **addresses, int most)
 {
   cr_assert(return_trap_set(SLOT, on_return));
-  return backtrace(addresses, most);
+  int n = backtrace(addresses, most);
+  STAY;
+  return n;
 }
 
 static __attribute__((noinline)) int
 plain(void **addresses, int most)
 {
-  return backtrace(addresses, most);
+  int n = backtrace(addresses, most);
+  STAY;
+  return n;
 }
 
 // One frame more, of the stub: the callers are all there.
