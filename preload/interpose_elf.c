@@ -2,6 +2,7 @@
 #include "interpose.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdatomic.h>
 
 struct fh_real fh_real;
@@ -13,10 +14,12 @@ fh_real_resolve(void)
 
   if (atomic_load_explicit(&resolved, memory_order_acquire))
     return;
-    // dlsym() returns an object pointer: POSIX promises that the conversion works.
+  int saved = errno;
+  // dlsym() returns an object pointer: POSIX promises that the conversion works.
 #define RESOLVE(result, symbol, parameters)                                                        \
   *(void **)(void *)&fh_real.symbol = dlsym(RTLD_NEXT, #symbol);
   FH_INTERPOSED(RESOLVE)
 #undef RESOLVE
   atomic_store_explicit(&resolved, true, memory_order_release);
+  errno = saved;
 }
