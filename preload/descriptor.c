@@ -11,16 +11,22 @@ __thread bool descriptor_unlisted;
 
 static _Atomic int open_now[SLOTS];  // descriptor + 1; 0 is free
 
-long
-descriptor_open(const char *path, int flags)
+void
+descriptor_list(long fd)
 {
-  long fd = kernel_open(path, flags | O_CLOEXEC | O_NOCTTY);
-
   for (int i = 0; fd >= 0 && !descriptor_unlisted && i < SLOTS; i++) {
     int expected = 0;
     if (atomic_compare_exchange_strong(&open_now[i], &expected, (int)fd + 1))
       break;
   }
+}
+
+long
+descriptor_open(const char *path, int flags)
+{
+  long fd = kernel_open(path, flags | O_CLOEXEC | O_NOCTTY);
+
+  descriptor_list(fd);
   return fd;
 }
 

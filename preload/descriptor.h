@@ -12,5 +12,8 @@ extern __thread bool descriptor_unlisted;
 long descriptor_open(const char *path, int flags);
 void descriptor_close(long fd);
 
+// For one that was opened in another way, with O_CLOEXEC; a negative one is left alone.
+void descriptor_list(long fd);
+
 // In a fork child.
 void descriptor_close_inherited(void);

@@ -4,6 +4,7 @@
 #include "budget.h"
 #include "call.h"
 #include "census.h"
+#include "compare.h"
 #include "descriptor.h"
 #include "futex.h"
 #include "guard.h"
@@ -22,7 +23,6 @@
 #include <unistd.h>
 
 enum {
-  COMPARED = 256,        // bytes at a stack pointer that tell whether the thread moved
   EVIDENCE_STACK = 512,  // of each stack, to tell whether it moved
   HANDLERS = 64,         // registrations of fork handlers that are remembered
   GONE_LISTINGS = 16,    // times that the threads at entry are listed by name
@@ -223,24 +223,6 @@ instant_note(const struct registers *caller)
     copy_own_stack();
 }
 
-// In the child: is each captured stack what this process inherited?
-static void
-compare_stacks(const struct snapshot *s, struct outcome *outcome)
-{
-  for (int i = 0; i < s->count; i++) {
-    const struct snapshot_thread *t = &s->threads[i];
-    unsigned char now[COMPARED];
-    uint64_t sp = t->registers.at[REG_SP];
-    size_t skip = sp - t->copy_at;
-    if (t->how != SNAPSHOT_STOPPED || t->copy_length <= skip)
-      continue;
-    size_t length = t->copy_length - skip < COMPARED ? t->copy_length - skip : COMPARED;
-    bool same =
-        memory_copy_alone(now, length, sp) == length && memcmp(now, t->copy + skip, length) == 0;
-    outcome->same[i] = same ? 1 : 2;
-  }
-}
-
 // First in the child. Leaks rather than frees: what was mapped stays.
 void
 instant_child(void)
@@ -271,8 +253,7 @@ instant_child(void)
       // Our end must not reach the parent while it is traced: SIGCHLD would wake another thread.
       if (call.snapshot->at_clone)
         futex_wait_shared(&call.outcome->released, WAIT_RELEASE_NS);
-      compare_stacks(call.snapshot, call.outcome);
-      futex_set(&call.outcome->compared, 1);
+      compare_in_child(call.snapshot, call.outcome);
     }
   } else if (process.outcome) {
     process.outcome = NULL;  // of the child of the reported fork, which is our parent now

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 // Copies up to `length` bytes at `address`; returns how many could be read. Under a seccomp filter
 // that does not allow it, none.
@@ -13,6 +14,16 @@ size_t memory_copy(void *to, size_t length, uint64_t address);
 // Copies `length` bytes from each of `count` addresses, at most 64, to `to`, one after the other;
 // says which of them were all there.
 void memory_copy_many(const uint64_t *addresses, size_t length, int count, void *to, bool *there);
+
+// A part of a process's memory; `copied` of its bytes were there, from its start.
+struct memory_piece {
+  uint64_t address;
+  size_t length, copied;
+};
+
+// Copies the pieces, from this process or a child of it, to `to`: each at the sum of the lengths
+// before it. None where the system, or a seccomp filter, does not let us read another process.
+void memory_copy_pieces(pid_t pid, struct memory_piece *pieces, int count, void *to);
 
 // The same for the caller's own stack from `sp` upward, which may end in the midst: what follows is
 // another thread's, and may be unmapped at any moment. The rest of sp's page comes in any case.

@@ -38,28 +38,59 @@ memory_copy(void *to, size_t length, uint64_t address)
   return n > 0 ? (size_t)n : 0;
 }
 
+// One system call: the pieces up to the first that is not there whole, which it ends at
+// (process_vm_readv(2)). Returns how many it has dealt with, at least one.
+static int
+copy_some(pid_t pid, struct memory_piece *pieces, int count, unsigned char *to)
+{
+  enum { MOST = 32 };
+  struct iovec local = {to, 0}, remote[MOST];
+  int i;
+
+  for (i = 0; i < count && i < MOST; i++) {
+    remote[i] = (struct iovec){(void *)pieces[i].address, pieces[i].length};
+    local.iov_len += pieces[i].length;
+  }
+  long n = RAW(SYS_process_vm_readv, pid, &local, 1, remote, i, 0);
+  size_t left = n > 0 ? (size_t)n : 0;
+  for (i = 0; i < count && i < MOST; i++) {
+    size_t length = pieces[i].length;
+    pieces[i].copied = left < length ? left : length;
+    left -= pieces[i].copied;
+    if (pieces[i].copied < length)
+      return i + 1;
+  }
+  return i;
+}
+
+void
+memory_copy_pieces(pid_t pid, struct memory_piece *pieces, int count, void *to)
+{
+  unsigned char *bytes = to;
+  bool own = pid == (pid_t)RAW(SYS_getpid);
+
+  for (int done = 0; done < count;) {
+    int more = 1;
+    if (!guard_filtered())
+      more = copy_some(pid, pieces + done, count - done, bytes);
+    else
+      pieces[done].copied = own ? memory_copy(bytes, pieces[done].length, pieces[done].address) : 0;
+    for (; more > 0; more--)
+      bytes += pieces[done++].length;
+  }
+}
+
 void
 memory_copy_many(const uint64_t *addresses, size_t length, int count, void *to, bool *there)
 {
   enum { MOST = 64 };
-  struct iovec remote[MOST];
-  unsigned char *bytes = to;
-  int done = 0;
+  struct memory_piece pieces[MOST];
 
-  for (int i = 0; i < count && i < MOST; i++)
-    remote[i] = (struct iovec){(void *)addresses[i], length};
-  while (done < count) {
-    // It ends at the first that is not there whole (process_vm_readv(2)).
-    struct iovec local = {bytes + (size_t)done * length, (size_t)(count - done) * length};
-    long n = guard_filtered() ? (long)memory_copy(local.iov_base, length, addresses[done])
-                              : RAW(SYS_process_vm_readv, RAW(SYS_getpid), &local, 1, remote + done,
-                                    count - done, 0);
-    int whole = n > 0 ? (int)((size_t)n / length) : 0;
-    for (int i = 0; i < whole; i++)
-      there[done++] = true;
-    if (whole == 0)
-      there[done++] = false;
-  }
+  for (int i = 0; i < count; i++)
+    pieces[i] = (struct memory_piece){addresses[i], length, 0};
+  memory_copy_pieces((pid_t)RAW(SYS_getpid), pieces, count, to);
+  for (int i = 0; i < count; i++)
+    there[i] = pieces[i].copied == length;
 }
 
 // The kernel copies the set before it looks at `how`, which is none (kernel/signal.c): EFAULT or

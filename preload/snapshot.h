@@ -22,8 +22,9 @@ struct snapshot {
   const char *why;  // why not stopped, in words, or NULL
   uint64_t capture_ns, stop_began, stopped_ns;
   bool yama;           // PR_SET_PTRACER was needed (Linux)
-  size_t stack_bytes;  // room in each copy
+  size_t stack_bytes;  // of each stack, at most
   unsigned char *copies;
+  size_t copied;                     // bytes of copies
   struct snapshot_thread threads[];  // one more than `most`: a tid of 0 follows the last
 };
 

@@ -2,6 +2,7 @@
 // be stopped is read from /proc.
 #include "snapshot_linux.h"
 
+#include "descriptor.h"
 #include "guard.h"
 #include "kernel.h"
 #include "memory.h"
@@ -9,39 +10,54 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 
 enum { RED_ZONE = 128 };  // bytes below sp that a leaf function may use (x86-64 psABI 3.2.2)
 
-void
-snapshot_copy_stack(struct snapshot *s, struct snapshot_thread *t, pid_t pid, uint64_t tcb)
+// The used part of a stack. glibc puts the thread's block, which fs points to, at the top of it.
+static struct memory_piece
+used_stack(const struct snapshot *s, const struct snapshot_thread *t)
 {
-  uint64_t sp = t->registers.at[REG_SP];
-  size_t length = s->stack_bytes;
+  uint64_t sp = t->registers.at[REG_SP], top = t->thread_pointer;
+  struct memory_piece piece = {sp - RED_ZONE, s->stack_bytes, 0};
 
-  if (sp < RED_ZONE)
-    return;
-  t->copy_at = sp - RED_ZONE;
-  if (tcb > sp && tcb - t->copy_at < length)
-    length = tcb - t->copy_at;
-  if (guard_filtered()) {
-    t->copy_length = memory_copy(t->copy, length, t->copy_at);
-    return;
+  if (t->how == SNAPSHOT_NONE || t->copy || sp < RED_ZONE)
+    piece.length = 0;
+  else if (top > sp && top - piece.address < piece.length)
+    piece.length = top - piece.address;
+  return piece;
+}
+
+// The copies stand close together: a page for each would cost more than the copying.
+void
+snapshot_copy_stacks(struct snapshot *s, int first, int end)
+{
+  enum { MOST = 32 };
+  struct memory_piece pieces[MOST];
+
+  for (int done = first; done < end; done += MOST) {
+    int count = end - done < MOST ? end - done : MOST;
+    unsigned char *to = s->copies + s->copied;
+    for (int i = 0; i < count; i++)
+      pieces[i] = used_stack(s, &s->threads[done + i]);
+    memory_copy_pieces((pid_t)RAW(SYS_getpid), pieces, count, to);
+    for (int i = 0; i < count; i++) {
+      struct snapshot_thread *t = &s->threads[done + i];
+      if (pieces[i].length == 0)
+        continue;
+      t->copy_at = pieces[i].address;
+      t->copy_length = pieces[i].copied;
+      t->copy = s->copies + s->copied;
+      s->copied += pieces[i].length;
+    }
   }
-  struct iovec local = {t->copy, length};
-  struct iovec remote = {(void *)t->copy_at, length};
-  long n = RAW(SYS_process_vm_readv, pid, &local, 1, &remote, 1, 0);
-  t->copy_length = n > 0 ? (size_t)n : 0;
 }
 
 void
-snapshot_from_proc(struct snapshot *s, struct snapshot_thread *t, pid_t pid,
-                   const struct task_syscall *call)
+snapshot_from_proc(struct snapshot_thread *t, const struct task_syscall *call)
 {
   t->how = SNAPSHOT_PROC;
   t->registers.at[REG_SP] = call->sp;
   t->registers.at[REG_IP] = call->pc;
-  snapshot_copy_stack(s, t, pid, 0);
 }
 
 // Adds a tid not listed yet. The kernel lists tasks in the order of their creation, so the one
@@ -66,13 +82,7 @@ snapshot_list(pid_t tid, void *argument)
   }
   if (s->count == s->most)
     return;
-  struct snapshot_thread *t = &s->threads[s->count];
-  t->tid = tid;
-  t->how = SNAPSHOT_NONE;
-  t->state = 'S';
-  t->copy = s->copies + (size_t)s->count * s->stack_bytes;
-  t->copy_length = 0;
-  s->count++;
+  s->threads[s->count++] = (struct snapshot_thread){.tid = tid, .state = 'S'};
   l->hint = s->count;
 }
 
@@ -102,31 +112,52 @@ complete_from_proc(struct snapshot *s, pid_t pid, pid_t caller)
   int kept = 0;
 
   s->listed = task_each(pid, snapshot_list, &l) >= 0;
+  long folder = task_folder(pid);
   for (int i = 0; i < s->count; i++) {
     struct snapshot_thread *t = &s->threads[i];
     if (t->how == SNAPSHOT_NONE) {
       struct task_syscall call;
       if (!task_alive(pid, t->tid))
         continue;
-      int sleeps = task_syscall(pid, t->tid, &call);
+      int sleeps = task_syscall(folder, t->tid, &call);
       t->state = sleeps == 0 ? 'R' : 'S';
       if (sleeps == 1)
-        snapshot_from_proc(s, t, pid, &call);
+        snapshot_from_proc(t, &call);
     }
     s->threads[kept++] = *t;
   }
+  if (folder >= 0)
+    descriptor_close(folder);
   s->threads[kept].tid = 0;
   s->count = kept;
+  snapshot_copy_stacks(s, 0, s->count);
+}
+
+// All that there are, besides the caller.
+static bool
+has_stopped_all(const struct snapshot *s, long tasks)
+{
+  if (tasks - 1 != s->count)
+    return false;
+  for (int i = 0; i < s->count; i++) {
+    if (s->threads[i].how != SNAPSHOT_STOPPED)
+      return false;
+  }
+  return true;
 }
 
 static void
 complete(struct snapshot *s, const struct helper *h)
 {
-  if (!s->why && task_count(h->pid) < 1)
+  long tasks = task_count(h->pid);
+
+  if (!s->why && tasks < 1)
     s->why = "the threads cannot be listed";
   if (!s->stopped && !s->why)
     s->why = "ptrace is refused";
-  if (task_can_list())
+  if (has_stopped_all(s, tasks))
+    s->listed = true;
+  else if (task_can_list())
     complete_from_proc(s, h->pid, h->caller);
 }
 

@@ -22,13 +22,11 @@ struct listing {
 };
 void snapshot_list(pid_t tid, void *listing);
 
-// Fills a thread from what /proc says of a sleeping task.
-void snapshot_from_proc(struct snapshot *s, struct snapshot_thread *t, pid_t pid,
-                        const struct task_syscall *call);
+// Fills a thread from what /proc says of a sleeping task, but for its stack.
+void snapshot_from_proc(struct snapshot_thread *t, const struct task_syscall *call);
 
-// The used part of a stack. `tcb` is the thread's fs base: glibc puts it at the top of the stack,
-// which bounds the copy. 0 where it is not known.
-void snapshot_copy_stack(struct snapshot *s, struct snapshot_thread *t, pid_t pid, uint64_t tcb);
+// Copies the used parts of the stacks of threads [first, end) that have registers and no copy.
+void snapshot_copy_stacks(struct snapshot *s, int first, int end);
 
 // stop_linux.c: in the helper task. Stops and copies all other threads; lets them go.
 void stop_others(struct helper *h);

@@ -1,6 +1,7 @@
 // Stopping threads with ptrace: what the helper task does.
 #include "snapshot_linux.h"
 
+#include "descriptor.h"
 #include "kernel.h"
 #include "raw_syscall.h"
 #include "resume_linux.h"
@@ -130,16 +131,16 @@ statuses_of(struct snapshot *s)
 }
 
 static void
-seize(struct snapshot *s, pid_t pid, int i, unsigned char *progress)
+seize(struct snapshot *s, long folder, int i, unsigned char *progress)
 {
   struct snapshot_thread *t = &s->threads[i];
   struct task_syscall call;
-  int sleeps = task_syscall(pid, t->tid, &call);
+  int sleeps = task_syscall(folder, t->tid, &call);
 
   progress[i] = SKIPPED;
   t->state = sleeps == 0 ? 'R' : 'S';
   if (sleeps == 1 && must_not_stop(&call)) {
-    snapshot_from_proc(s, t, pid, &call);
+    snapshot_from_proc(t, &call);
     return;
   }
   if (RAW(SYS_ptrace, PTRACE_SEIZE, t->tid, 0, 0) == 0)
@@ -163,7 +164,7 @@ wait_stopped(struct snapshot_thread *t, unsigned char *progress, int *status, ui
 }
 
 static void
-read_held(struct snapshot *s, pid_t pid, struct snapshot_thread *t, int status)
+read_held(struct snapshot_thread *t, pid_t pid, int status)
 {
   struct user_regs_struct user;
   struct iovec iov = {&user, sizeof user};
@@ -173,7 +174,6 @@ read_held(struct snapshot *s, pid_t pid, struct snapshot_thread *t, int status)
   t->how = SNAPSHOT_STOPPED;
   from_user(&t->registers, &user);
   t->thread_pointer = user.fs_base;
-  snapshot_copy_stack(s, t, pid, user.fs_base);
   if (status >> 16 != PTRACE_EVENT_STOP || (long)user.orig_rax < 0)
     return;
   // At the return of a system call that the stop may have cut short.
@@ -194,13 +194,14 @@ stop_others(struct helper *h)
   int *statuses = statuses_of(s);
   int done = 0;
   uint64_t deadline = 0;
+  long folder = task_folder(h->pid);
 
   for (int pass = 0; pass < PASSES; pass++) {
     struct listing l = {s, h->caller, 0};
     if (task_each(h->pid, snapshot_list, &l) < 0 || s->count == done)
       break;
     for (int i = done; i < s->count; i++)
-      seize(s, h->pid, i, progress);
+      seize(s, folder, i, progress);
     if (!deadline) {
       s->stop_began = kernel_clock();
       deadline = s->stop_began + (s->at_clone ? LAGGARD_DEADLINE_NS : STOP_DEADLINE_NS);
@@ -217,12 +218,15 @@ stop_others(struct helper *h)
     if (task_count(h->pid) - 1 <= done || done == s->most)
       break;
   }
+  if (folder >= 0)
+    descriptor_close(folder);
   for (int i = 0; i < done; i++) {
     if (progress[i] == HELD) {
-      read_held(s, h->pid, &s->threads[i], statuses[i]);
+      read_held(&s->threads[i], h->pid, statuses[i]);
       s->stopped = true;
     }
   }
+  snapshot_copy_stacks(s, 0, done);
 }
 
 // A signal that was about to be delivered still is.
@@ -254,7 +258,8 @@ release_others(struct helper *h)
       continue;
     wait_stopped(&s->threads[i], &progress[i], &statuses[i], deadline);
     if (progress[i] == HELD) {
-      read_held(s, h->pid, &s->threads[i], statuses[i]);
+      read_held(&s->threads[i], h->pid, statuses[i]);
+      snapshot_copy_stacks(s, i, i + 1);
       detach(&s->threads[i], statuses[i]);
     }
   }

@@ -85,13 +85,9 @@ task_path(char *path, pid_t pid, pid_t tid, const char *file)
   add(add(p, "/"), file);
 }
 
-long
-task_read(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size)
+static long
+read_and_close(long fd, char *buffer, size_t size)
 {
-  char path[80];
-
-  task_path(path, pid, tid, file);
-  long fd = descriptor_open(path, O_RDONLY);
   if (fd < 0)
     return fd;
   long n = RAW(SYS_read, fd, buffer, size - 1);
@@ -99,6 +95,15 @@ task_read(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size)
   if (n >= 0)
     buffer[n] = 0;
   return n;
+}
+
+long
+task_read(pid_t pid, pid_t tid, const char *file, char *buffer, size_t size)
+{
+  char path[80];
+
+  task_path(path, pid, tid, file);
+  return read_and_close(descriptor_open(path, O_RDONLY), buffer, size);
 }
 
 bool
@@ -219,11 +224,24 @@ parse_hex(const char *p, unsigned long *value)
   }
 }
 
-int
-task_syscall(pid_t pid, pid_t tid, struct task_syscall *call)
+long
+task_folder(pid_t pid)
 {
-  char buffer[256];
-  long n = task_read(pid, tid, "syscall", buffer, sizeof buffer);
+  char path[80];
+
+  task_path(path, pid, 0, "task");
+  return descriptor_open(path, O_PATH | O_DIRECTORY);
+}
+
+int
+task_syscall(long folder, pid_t tid, struct task_syscall *call)
+{
+  char path[32], buffer[256];
+
+  add(add_number(path, tid), "/syscall");
+  long fd = RAW(SYS_openat, folder, path, O_RDONLY | O_CLOEXEC);
+  descriptor_list(fd);
+  long n = read_and_close(fd, buffer, sizeof buffer);
 
   if (n <= 0)
     return n < 0 ? (int)n : -ESRCH;

@@ -20,5 +20,9 @@ struct task_syscall {
   unsigned long sp, pc;
 };
 
+// The folder of a process's tasks, for the many files of many tasks: a path from the root takes the
+// kernel twice the time. A descriptor for descriptor_close(), or -errno.
+long task_folder(pid_t pid);
+
 // 1 when the task sleeps and *call was filled, 0 when it runs, -errno otherwise.
-int task_syscall(pid_t pid, pid_t tid, struct task_syscall *call);
+int task_syscall(long folder, pid_t tid, struct task_syscall *call);

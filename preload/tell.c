@@ -1,6 +1,7 @@
 #include "tell.h"
 
 #include "call.h"
+#include "compare.h"
 #include "event.h"
 #include "futex.h"
 #include "memory.h"
@@ -19,7 +20,6 @@
 
 enum {
   WAIT_EXEC_NS = 50000000,  // without a driver: how long a report waits for the child to exec
-  WAIT_COMPARE_NS = 20000000,
   WAIT_UNWINDER_NS = 1000000000,
 };
 
@@ -143,7 +143,8 @@ tell_first(struct telling *telling)
   }
   if (call.snapshot) {
     if (call.outcome)
-      futex_wait_shared(&call.outcome->compared, WAIT_COMPARE_NS);
+      compare_from_parent(call.snapshot, call.outcome, story->child, telling->text.bytes,
+                          telling->text.size);
     story_label(story, call.snapshot, call.outcome);
   }
   if (telling->wants_text && suppression_fits(story))

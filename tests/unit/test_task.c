@@ -31,7 +31,8 @@ Test(task, a_name_with_parentheses_does_not_kill_a_thread)
 
   cr_assert_eq(pipe(fds), 0);
   cr_assert_eq(pthread_create(&thread, NULL, read_one, NULL), 0);
-  while (!reader || task_syscall(getpid(), reader, &call) != 1 || call.number != SYS_read)
+  long folder = task_folder(getpid());
+  while (!reader || task_syscall(folder, reader, &call) != 1 || call.number != SYS_read)
     sched_yield();
   cr_assert(task_alive(getpid(), reader));
   cr_assert_eq(call.arguments[0], (unsigned long)fds[0]);
