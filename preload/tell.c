@@ -175,13 +175,13 @@ text_size(int threads)
   return (size_t)(threads + 1) * (STACKS * stack + FRAME) + MODULES * (size_t)MODULE;
 }
 
-static void
-tell(pid_t child)
+// Apart from tell(), which often does not come to need the pages of stack that a story takes.
+static __attribute__((noinline)) void
+tell_story(pid_t child, bool first, bool wants_event)
 {
-  struct telling telling = {.wants_event = output_wants_events()};
+  struct telling telling = {.wants_event = wants_event};
   struct story *story = &telling.story;
   const struct redirect_site *redirect = call.redirect;
-  bool first = !call.site && call.counted && !(redirect && redirect->first[0]);
 
   memcpy(story->id, call.id, sizeof story->id);
   story->time_ns = now_ns(CLOCK_REALTIME);
@@ -195,7 +195,7 @@ tell(pid_t child)
   task_own_name(story->thread);
   fill_gone(story);
   if (call.site) {
-    story->seen = ++call.site->seen;
+    story->seen = call.site->seen;
     site_reported(call.site, story->same_as);
   }
   if (redirect) {
@@ -217,8 +217,7 @@ tell(pid_t child)
   if (telling.wants_text && process_options()->verbosity == 0 && call.outcome)
     telling.wants_text = futex_wait_shared(&call.outcome->ended, WAIT_EXEC_NS) != OUTCOME_EXEC;
   if (!first) {
-    if (telling.wants_event)
-      tell_again(&telling);
+    tell_again(&telling);
     return;
   }
   size_t arena = story_arena_size(call.snapshot);
@@ -237,6 +236,18 @@ tell(pid_t child)
     emit(&telling);
   }
   munmap(memory, arena + bytes);
+}
+
+static void
+tell(pid_t child)
+{
+  bool first = !call.site && call.counted && !(call.redirect && call.redirect->first[0]);
+  bool wants_event = output_wants_events();
+
+  if (call.site)
+    call.site->seen++;
+  if (first || wants_event)
+    tell_story(child, first, wants_event);
 }
 
 // Signals stay as they are: with SIGCHLD blocked here the end of the child would wake another

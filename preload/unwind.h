@@ -29,6 +29,8 @@ bool unwind_load(void);
 // One caller at a time: false if another one is not done after `wait_ns`. Also for symbol_find().
 bool unwind_enter(uint64_t wait_ns);
 void unwind_leave(void);
+// Of unwind_leave(): gives back what a report took.
+void unwind_end(void);
 // In a fork child: if another thread was at it, libunwind's own locks may be held for ever, and
 // this process unwinds no more.
 void unwind_child(void);

@@ -19,6 +19,11 @@ unwind_load(void)
 }
 
 void
+unwind_end(void)
+{
+}
+
+void
 unwind_begin(const struct modules *current)
 {
   modules = current;

@@ -7,6 +7,7 @@
 #include <libunwind.h>
 #include <link.h>
 #include <string.h>
+#include <sys/mman.h>
 
 // Loaded with dlopen(): libunwind must not enter the program's global scope, and a single-threaded
 // program must never load it. The names are those the macros of libunwind.h expand to.
@@ -122,27 +123,34 @@ no_dynamic_info(unw_addr_space_t space, unw_word_t *address, void *argument)
   return -UNW_ENOINFO;
 }
 
-// libunwind reads tables a word at a time: whole pages are kept for the time of a report.
+// libunwind reads tables a word at a time: whole pages are kept for the time of a report, and no
+// longer, for each fork would have to copy their mapping.
 enum { PAGE = 4096, PAGES = 128 };
-static uint64_t page_addresses[PAGES];  // 0: empty
-static unsigned char page_bytes[PAGES][PAGE];
+static struct read_pages {
+  uint64_t addresses[PAGES];  // 0: empty
+  unsigned char bytes[PAGES][PAGE];
+} * pages;
 
 static bool
 read_word(uint64_t address, unw_word_t *value)
 {
   unsigned char *to = (unsigned char *)value;
 
+  if (!pages)
+    pages = memory_map(sizeof *pages);
+  if (!pages)
+    return memory_copy(value, sizeof *value, address) == sizeof *value;
   for (size_t done = 0; done < sizeof *value;) {
     uint64_t at = address + done, page = at & ~(PAGE - 1ul);
     size_t i = page / PAGE % PAGES;
-    if (page_addresses[i] != page) {
-      page_addresses[i] = 0;
-      if (memory_copy(page_bytes[i], PAGE, page) != PAGE)
+    if (pages->addresses[i] != page) {
+      pages->addresses[i] = 0;
+      if (memory_copy(pages->bytes[i], PAGE, page) != PAGE)
         return false;
-      page_addresses[i] = page;
+      pages->addresses[i] = page;
     }
     size_t n = page + PAGE - at < sizeof *value - done ? page + PAGE - at : sizeof *value - done;
-    memcpy(to + done, page_bytes[i] + (at - page), n);
+    memcpy(to + done, pages->bytes[i] + (at - page), n);
     done += n;
   }
   return true;
@@ -298,10 +306,18 @@ unwind_load(void)
 }
 
 void
+unwind_end(void)
+{
+  if (pages)
+    munmap(pages, sizeof *pages);
+  pages = NULL;
+}
+
+void
 unwind_begin(const struct modules *current)
 {
   modules = current;
-  memset(page_addresses, 0, sizeof page_addresses);
+  unwind_end();
   if (!library.loaded)
     return;
   inside = true;

@@ -12,6 +12,7 @@ unwind_enter(uint64_t wait_ns)
 void
 unwind_leave(void)
 {
+  unwind_end();
   spinlock_release(&unwinding);
 }
 
