@@ -1,5 +1,6 @@
 /* forkhound: command dispatch. */
 #include "diagnose.h"
+#include "help.h"
 #include "options.h"
 #include "replay.h"
 #include "run.h"

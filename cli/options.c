@@ -1,5 +1,5 @@
 #include "options.h"
-#include "sites_known.h"
+#include "help.h"
 #include "text.h"
 #include "text_buffer.h"
 
@@ -10,147 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char general_help[] =
-    "Usage: forkhound run [OPTION...] [--] COMMAND [ARG...]\n"
-    "       forkhound diagnose [OPTION...] PID...\n"
-    "       forkhound report [OPTION...] EVENTS.jsonl\n"
-    "       forkhound --help | --version | help TOPIC\n"
-    "\n"
-    "Find the forks of multithreaded processes, and the children that run on in such a copy.\n"
-    "\n"
-    "  run            run COMMAND and report its hazardous forks\n"
-    "  diagnose       prove that processes that hang already are deadlocked\n"
-    "  report         render the log of an earlier run again\n"
-    "  help TOPIC     the options of a command: run, diagnose, report; or those of the "
-    "environment: options\n"
-    "  -h, --help     print this help\n"
-    "  -V, --version  print the version\n"
-    "\n";
-
-static const char diagnose_help[] =
-    "Usage: forkhound diagnose [OPTION...] PID...\n"
-    "\n"
-    "Look at processes that run already, and at all below them: is one deadlocked, on which lock, "
-    "and\n"
-    "which thread of its parent owns that? They stop for some milliseconds.\n"
-    "\n"
-    "  --json                print the findings as events, one JSON object a line\n"
-    "  --stuck-after SECONDS how long to watch for a wait that does not end (default 1)\n"
-    "  --error-exitcode N    the exit status when a deadlock is proven, 1 to 255 (default 66)\n"
-    "  -h, --help            print this help\n"
-    "\n"
-    "Exit status: 0 if nothing is deadlocked; 125 if a process could not be examined.\n";
-
-static const char run_help[] = "Usage: forkhound run [OPTION...] [--] COMMAND [ARG...]\n"
-                               "\n"
-                               "Run COMMAND with libforkhound.so preloaded and report each place "
-                               "where a process with several threads forks a\n"
-                               "child that runs on without exec.\n"
-                               "\n"
-                               "  --log FILE            write every event to FILE, one JSON object "
-                               "a line; %p in FILE is forkhound's pid\n"
-                               "  --report FORMAT[:FILE]\n"
-                               "                        text (the default) or json, to FILE or "
-                               "stderr; may be given once for each format\n"
-                               "  --fail-on LEVEL       deadlock (the default), suspect, hazard or "
-                               "never: the least finding that makes\n"
-                               "                        the exit status that of --error-exitcode\n"
-                               "  --error-exitcode N    that exit status, 1 to 255 (default 66)\n"
-                               "  --on-deadlock ACTION  kill (the default): the stuck child, "
-                               "after its report; stop it, for a debugger;\n"
-                               "                        or only report\n"
-                               "  --stuck-after SECONDS examine a child that has been in one wait "
-                               "for so long (default 1)\n"
-                               "  --redirect=MODE       off (the default), learn, listed or auto: "
-                               "which forks of processes with several\n"
-                               "                        threads borrow the parent's memory until "
-                               "exec; help prints the built-in list\n"
-                               "  --sites FILE          what is known of the places that fork; "
-                               "learn and auto write it\n"
-                               "  --suppressions FILE   leave out findings that fit a line of FILE "
-                               "(see docs/suppressions.md)\n"
-                               "  --redirect-python METHOD\n"
-                               "                        spawn or forkserver: how multiprocessing "
-                               "starts processes in Python programs that\n"
-                               "                        choose no method (see docs/python.md)\n"
-                               "  --time-limit SECONDS  end the command and all its descendants "
-                               "after SECONDS; 0 (the default): never\n"
-                               "  --color WHEN          auto (the default), always or never\n"
-                               "  -q, --quiet           print the summary line only\n"
-                               "  -v, --verbose         report forks followed by exec too, notes, "
-                               "and always the summary line\n"
-                               "  -h, --help            print this help\n"
-                               "\n"
-                               "Exit status: the command's own, 128+N if signal N ended it; that "
-                               "of --error-exitcode if a finding reached\n"
-                               "--fail-on; 124 if the time limit ended it; 125 if forkhound itself "
-                               "failed; 126 if COMMAND cannot be executed;\n"
-                               "127 if it cannot be found.\n"
-                               "\n"
-                               "Environment: FORKHOUND_OPTIONS: see 'forkhound help options'; "
-                               "FORKHOUND_LIBRARY is the path of libforkhound.so,\n"
-                               "if it is not where it was installed; TMPDIR is where the run "
-                               "directory is made (default /tmp); NO_COLOR turns\n"
-                               "--color auto off.\n";
-
-static const char report_help[] =
-    "Usage: forkhound report [OPTION...] EVENTS.jsonl\n"
-    "\n"
-    "Render a log that `forkhound run --log` or the library wrote.\n"
-    "\n"
-    "  --report FORMAT[:FILE]\n"
-    "                        text (the default) or json, to FILE or stdout; may be given once for "
-    "each format\n"
-    "  --suppressions FILE   leave out findings that fit a line of FILE (see "
-    "docs/suppressions.md)\n"
-    "  --gen-suppressions    print a line for each finding that would leave it out, instead of "
-    "the text report\n"
-    "  --color WHEN          auto (the default), always or never\n"
-    "  -q, --quiet           print the summary line only\n"
-    "  -v, --verbose         report forks followed by exec too, and notes\n"
-    "  -h, --help            print this help\n"
-    "\n"
-    "Exit status: 0; 125 if the file cannot be read or holds no event but broken lines.\n";
-
-static void
-print_environment_help(void)
-{
-  char bytes[4096];
-  struct text text = {.bytes = bytes, .size = sizeof bytes};
-  env_options_help(&text);
-  fwrite(bytes, 1, text.length, stdout);
-}
-
-static void
-print_redirect_help(void)
-{
-  char bytes[8192];
-  struct text text = {.bytes = bytes, .size = sizeof bytes};
-  sites_help(&text);
-  fwrite(bytes, 1, text.length, stdout);
-}
-
-bool
-print_help(const char *topic)
-{
-  if (!topic)
-    fputs(general_help, stdout);
-  if (!topic || !strcmp(topic, "run"))
-    fputs(run_help, stdout);
-  else if (!strcmp(topic, "diagnose"))
-    fputs(diagnose_help, stdout);
-  else if (!strcmp(topic, "report"))
-    fputs(report_help, stdout);
-  else if (!strcmp(topic, "options"))
-    print_environment_help();
-  else
-    return false;
-  if (!topic)
-    fputs("\nSee `forkhound help diagnose` and `forkhound help report` for their options.\n",
-          stdout);
-  return true;
-}
 
 char *
 expand_file_name(const char *pattern)
@@ -245,32 +104,30 @@ parse_report(const char *sub, const char *value, struct options *options)
   }
 }
 
-static void
-parse_fail_on(const char *sub, const char *value, struct options *options)
-{
-  if (!strcmp(value, "deadlock"))
-    options->fail_on = LEVEL_DEADLOCK;
-  else if (!strcmp(value, "suspect"))
-    options->fail_on = LEVEL_SUSPECT;
-  else if (!strcmp(value, "hazard"))
-    options->fail_on = LEVEL_HAZARD;
-  else if (!strcmp(value, "never"))
-    options->fail_on = LEVEL_NEVER;
-  else
-    die("%s: --fail-on: expected deadlock, suspect, hazard or never, got '%s'", sub, value);
-}
+/* In the order of their enums; the levels from LEVEL_HAZARD on. */
+static const char *const levels[] = {"hazard", "suspect", "deadlock", "never", NULL};
+static const char *const colors[] = {"auto", "always", "never", NULL};
+static const char *const actions[] = {"kill", "report", "stop", NULL};
+static const char *const modes[] = {"off", "learn", "listed", "auto", "help", NULL};
+static const char *const methods[] = {"spawn", "forkserver", NULL};
 
-static void
-parse_color(const char *sub, const char *value, struct options *options)
+/* Which of the words it is. */
+static int
+parse_word(const char *sub, const char *option, const char *value, const char *const words[])
 {
-  if (!strcmp(value, "auto"))
-    options->color = COLOR_AUTO;
-  else if (!strcmp(value, "always"))
-    options->color = COLOR_ALWAYS;
-  else if (!strcmp(value, "never"))
-    options->color = COLOR_NEVER;
-  else
-    die("%s: --color: expected auto, always or never, got '%s'", sub, value);
+  char *expected = xstrdup(words[0]);
+  for (int i = 0; words[i]; i++) {
+    if (!strcmp(value, words[i])) {
+      free(expected);
+      return i;
+    }
+    if (i == 0)
+      continue;
+    char *more = xasprintf("%s%s%s", expected, words[i + 1] ? ", " : " or ", words[i]);
+    free(expected);
+    expected = more;
+  }
+  die("%s: %s: expected %s, got '%s'", sub, option, expected, value);
 }
 
 static bool
@@ -298,41 +155,21 @@ parse_seconds(const char *sub, const char *name, const char *value)
   return seconds;
 }
 
-static void
-parse_on_deadlock(const char *sub, const char *value, struct options *options)
-{
-  if (!strcmp(value, "kill"))
-    options->on_deadlock = DEADLOCK_KILL;
-  else if (!strcmp(value, "report"))
-    options->on_deadlock = DEADLOCK_REPORT;
-  else if (!strcmp(value, "stop"))
-    options->on_deadlock = DEADLOCK_STOP;
-  else
-    die("%s: --on-deadlock: expected kill, report or stop, got '%s'", sub, value);
-}
-
-static const char *const redirect_words[] = {"off", "learn", "listed", "auto", "help"};
-
 const char *
 redirect_word(enum redirect_mode mode)
 {
-  return redirect_words[mode];
+  return modes[mode];
 }
 
 static void
 parse_redirect(const char *sub, const char *value, struct options *options)
 {
-  size_t count = sizeof redirect_words / sizeof *redirect_words, i = 0;
-  while (i < count && strcmp(value, redirect_words[i]))
-    i++;
-  if (i == count)
-    die("%s: --redirect: expected off, learn, listed, auto or help, got '%s'", sub, value);
-  if (i == REDIRECT_HELP) {
+  options->redirect = (enum redirect_mode)parse_word(sub, "--redirect", value, modes);
+  options->redirect_given = true;
+  if (options->redirect == REDIRECT_HELP) {
     print_redirect_help();
     exit(fflush(stdout) ? 125 : 0);
   }
-  options->redirect = (enum redirect_mode)i;
-  options->redirect_given = true;
 }
 
 static void
@@ -342,14 +179,6 @@ parse_sites(const char *sub, const char *value, struct options *options)
     die("%s: --sites: expected a file name, got ''", sub);
   options->sites = value;
   options->sites_given = true;
-}
-
-static void
-parse_redirect_python(const char *sub, const char *value, struct options *options)
-{
-  if (strcmp(value, "spawn") != 0 && strcmp(value, "forkserver") != 0)
-    die("%s: --redirect-python: expected spawn or forkserver, got '%s'", sub, value);
-  options->redirect_python = value;
 }
 
 static void
@@ -404,13 +233,19 @@ parse(int argc, char **argv, struct options *options, const struct option *table
       options->log = optarg;
       break;
     case OPT_REPORT: parse_report(sub, optarg, options); break;
-    case OPT_FAIL_ON: parse_fail_on(sub, optarg, options); break;
+    case OPT_FAIL_ON:
+      options->fail_on = LEVEL_HAZARD + (enum level)parse_word(sub, "--fail-on", optarg, levels);
+      break;
     case OPT_ERROR_EXITCODE: parse_exitcode(sub, optarg, options); break;
     case OPT_TIME_LIMIT: options->time_limit = parse_seconds(sub, "--time-limit", optarg); break;
     case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
-    case OPT_ON_DEADLOCK: parse_on_deadlock(sub, optarg, options); break;
-    case OPT_REDIRECT_PYTHON: parse_redirect_python(sub, optarg, options); break;
-    case OPT_COLOR: parse_color(sub, optarg, options); break;
+    case OPT_ON_DEADLOCK:
+      options->on_deadlock = (enum on_deadlock)parse_word(sub, "--on-deadlock", optarg, actions);
+      break;
+    case OPT_REDIRECT_PYTHON:
+      options->redirect_python = methods[parse_word(sub, "--redirect-python", optarg, methods)];
+      break;
+    case OPT_COLOR: options->color = (enum color)parse_word(sub, "--color", optarg, colors); break;
     case OPT_REDIRECT: parse_redirect(sub, optarg, options); break;
     case OPT_SITES: parse_sites(sub, optarg, options); break;
     case OPT_JSON: options->json = true; break;

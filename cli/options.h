@@ -42,10 +42,6 @@ void parse_run_options(int argc, char **argv, struct options *options);
 void parse_diagnose_options(int argc, char **argv, struct options *options);
 void parse_report_options(int argc, char **argv, struct options *options);
 
-/* The whole help, also of the subcommands: NULL is the general one. False if there is no such
- * topic. */
-bool print_help(const char *topic);
-
 /* "off", "learn" and so on. */
 const char *redirect_word(enum redirect_mode mode);
 

@@ -1,0 +1,14 @@
+/* What --help prints. */
+#ifndef FORKHOUND_HELP_H
+#define FORKHOUND_HELP_H
+
+#include <stdbool.h>
+
+/* The whole help, also of the subcommands: NULL is the general one. False if there is no such
+   topic. */
+bool print_help(const char *topic);
+
+/* Of --redirect=help: the places that are known. */
+void print_redirect_help(void);
+
+#endif
