@@ -49,7 +49,7 @@ launch_environment(const struct options *options, const char *library)
   if (for_library)
     variables[count++] = for_library;
   if (options->redirect_python) {
-    char *found = installed_python(), *directory = rundir_python(found);
+    char *found = installed_python(), *directory = rundir_nameable(found, ":", "PYTHONPATH");
     variables[count++] = environment_prepend("PYTHONPATH", directory);
     variables[count++] =
         xasprintf("FORKHOUND_REDIRECT_PYTHON=%s:%s", options->redirect_python, directory);

@@ -1,5 +1,6 @@
 #include "run.h"
 #include "check.h"
+#include "clock.h"
 #include "installed.h"
 #include "job.h"
 #include "json_get.h"
@@ -7,12 +8,14 @@
 #include "learned.h"
 #include "linger.h"
 #include "procfs.h"
+#include "run_end.h"
 #include "rundir.h"
 #include "session_notes.h"
 #include "stuck_fork.h"
 #include "watch.h"
 #include "tail.h"
 #include "text.h"
+#include "time_limit.h"
 #include "tree.h"
 
 #include <errno.h>
@@ -22,14 +25,11 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* An exec event may be on its way when the grace period of the model ends. */
 static const long long READING_LAG_NS = 20000000;
 static const long long NOTICE_AFTER_NS = 100000000;
-static const long long KILL_AFTER_NS = 2000000000;
 static const long long LINGER_LOOK_NS = 50000000;
 static const long long MOST_WAIT_NS = 10000000000;
 
@@ -38,9 +38,8 @@ struct driver {
   struct session session;
   struct tail tail;
   struct job job;
-  int changes;                 /* inotify */
-  long long limit_ns, kill_ns; /* CLOCK_MONOTONIC; 0: none */
-  bool limit_reached;
+  int changes; /* inotify */
+  struct time_limit limit;
   struct watch children;
   struct stuck_forks forks;
   struct linger linger;
@@ -48,19 +47,11 @@ struct driver {
   long long notice_ns;                   /* when to ask for notice of changes; 0: done */
 };
 
-static long long
-now_ns(clockid_t clock)
-{
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* The kernel takes some milliseconds to close an inotify descriptor: not for a short command. */
 static void
 open_changes(struct driver *driver)
 {
-  if (!driver->notice_ns || now_ns(CLOCK_MONOTONIC) < driver->notice_ns)
+  if (!driver->notice_ns || clock_ns(CLOCK_MONOTONIC) < driver->notice_ns)
     return;
   driver->notice_ns = 0;
   driver->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -117,7 +108,7 @@ on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
 static void
 look_at_children(struct driver *driver)
 {
-  if (now_ns(CLOCK_MONOTONIC) >= driver->next_look_ns)
+  if (clock_ns(CLOCK_MONOTONIC) >= driver->next_look_ns)
     driver->next_look_ns = watch_tick(&driver->children, &driver->session.model);
 }
 
@@ -126,13 +117,13 @@ static void
 look_at_forks(struct driver *driver)
 {
   pid_t *pids;
-  long long begin = now_ns(CLOCK_MONOTONIC), wait = driver->forks.stuck_after_ns / 2;
+  long long begin = clock_ns(CLOCK_MONOTONIC), wait = driver->forks.stuck_after_ns / 2;
   if (begin < driver->next_forks_ns)
     return;
   size_t count = tree_list(&pids);
   stuck_forks_tick(&driver->forks, pids, count);
   free(pids);
-  long long took = now_ns(CLOCK_MONOTONIC) - begin;
+  long long took = clock_ns(CLOCK_MONOTONIC) - begin;
   wait = wait > 400 * took ? wait : 400 * took;
   wait = wait > WATCH_INTERVAL_NS ? wait : WATCH_INTERVAL_NS;
   driver->next_forks_ns = begin + (wait < MOST_WAIT_NS ? wait : MOST_WAIT_NS);
@@ -144,25 +135,24 @@ poll_timeout(const struct driver *driver)
   long long wait = driver->changes < 0 ? 20000000 : LLONG_MAX;
   long long deadline = model_deadline_ns(&driver->session.model);
   if (deadline >= 0) {
-    long long left = deadline + READING_LAG_NS - now_ns(CLOCK_REALTIME);
+    long long left = deadline + READING_LAG_NS - clock_ns(CLOCK_REALTIME);
     wait = left < wait ? left : wait;
   }
   if (driver->children.count > 0 ||
       driver->children.next_fork < driver->session.model.arrived_count) {
-    long long left = driver->next_look_ns - now_ns(CLOCK_MONOTONIC);
+    long long left = driver->next_look_ns - clock_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
   }
-  long long until_forks = driver->next_forks_ns - now_ns(CLOCK_MONOTONIC);
+  long long until_forks = driver->next_forks_ns - clock_ns(CLOCK_MONOTONIC);
   wait = until_forks < wait ? until_forks : wait;
-  long long end = driver->kill_ns ? driver->kill_ns : driver->limit_reached ? 0 : driver->limit_ns;
-  if (end) {
-    long long left = end - now_ns(CLOCK_MONOTONIC);
+  if (driver->limit.next_ns) {
+    long long left = driver->limit.next_ns - clock_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
   }
-  if (driver->limit_reached && wait > 20000000)
+  if (driver->limit.reached_ns && wait > 20000000)
     wait = 20000000;
   if (driver->linger.until_ns) {
-    long long left = driver->linger.next_ns - now_ns(CLOCK_MONOTONIC);
+    long long left = driver->linger.next_ns - clock_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
   }
   wait = wait < 0 ? 0 : wait / 1000000 + 1;
@@ -180,25 +170,18 @@ end_all(const struct driver *driver, int signal)
 static void
 check_limit(struct driver *driver)
 {
-  long long now = now_ns(CLOCK_MONOTONIC);
-  if (driver->limit_ns && !driver->limit_reached && now >= driver->limit_ns) {
-    driver->limit_reached = true;
-    driver->kill_ns = now + KILL_AFTER_NS;
-    end_all(driver, SIGTERM);
+  int signal = time_limit_signal(&driver->limit);
+  if (signal)
+    end_all(driver, signal);
+  if (signal == SIGTERM)
     end_all(driver, SIGCONT);
-    message("time limit of %g s reached: ended the program", driver->options->time_limit);
-  }
-  if (driver->kill_ns && now >= driver->kill_ns) {
-    end_all(driver, SIGKILL);
-    driver->kill_ns = now + 50000000;
-  }
 }
 
 /* The command has left something behind. */
 static bool
 left_alone(struct driver *driver)
 {
-  long long now = now_ns(CLOCK_MONOTONIC);
+  long long now = clock_ns(CLOCK_MONOTONIC);
   if (!driver->linger.until_ns) {
     linger_begin(&driver->linger, now, driver->children.stuck_after_ns);
     driver->next_look_ns = now;
@@ -214,7 +197,7 @@ finished(struct driver *driver)
 {
   if (!driver->job.ended)
     return false;
-  if (driver->limit_reached)
+  if (driver->limit.reached_ns)
     return !tree_kill(0);
   return driver->job.childless || driver->job.interrupted || left_alone(driver);
 }
@@ -230,7 +213,7 @@ watch(struct driver *driver)
     drain_changes(driver);
     job_handle_signals(&driver->job);
     read_events(driver);
-    session_tick(&driver->session, now_ns(CLOCK_REALTIME) - READING_LAG_NS);
+    session_tick(&driver->session, clock_ns(CLOCK_REALTIME) - READING_LAG_NS);
     look_at_children(driver);
     look_at_forks(driver);
     check_limit(driver);
@@ -250,32 +233,14 @@ note_vanished_children(struct driver *driver)
 }
 
 static int
-own_status(const struct driver *driver)
-{
-  if (driver->limit_reached)
-    return 124;
-  if (session_failed(&driver->session))
-    return driver->options->error_exitcode;
-  return WIFSIGNALED(driver->job.status) ? 128 + WTERMSIG(driver->job.status)
-                                         : WEXITSTATUS(driver->job.status);
-}
-
-static int
 finish(struct driver *driver)
 {
   read_events(driver);
   watch_sweep(&driver->children, &driver->session.model);
   note_vanished_children(driver);
   read_events(driver);
-  session_tick(&driver->session, now_ns(CLOCK_REALTIME));
-  tail_finish(&driver->tail, session_line, &driver->session);
-  int status = own_status(driver);
-  session_note_end(&driver->session, status);
-  if (driver->session.bad_count)
-    message("event %zu is not a whole event", driver->session.bad_lines[0]);
-  if (*driver->options->sites)
-    learned_write_file(&driver->session.learned, driver->options->sites);
-  session_close(&driver->session, false, status);
+  int status =
+      run_end(&driver->session, &driver->tail, driver->job.status, driver->limit.reached_ns);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
   linger_free(&driver->linger);
@@ -295,27 +260,26 @@ run(const struct options *options)
   driver.forks.stuck_after_ns = driver.children.stuck_after_ns;
   driver.forks.found = on_stuck;
   driver.forks.context = &driver;
-  driver.next_forks_ns = now_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
+  driver.next_forks_ns = clock_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
   driver.children.root = getpid(); /* the subreaper of the tree */
   driver.children.found = on_stuck;
   driver.children.ended = on_end;
   driver.children.context = &driver;
   job_take_signals(&driver.job);
-  driver.tail.fd =
-      rundir_make(options->redirect == REDIRECT_LEARN || options->redirect == REDIRECT_AUTO);
-  driver.notice_ns = now_ns(CLOCK_MONOTONIC) + NOTICE_AFTER_NS;
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1))
-    die("prctl: PR_SET_CHILD_SUBREAPER: %m");
-  char *preload = check.preload_harms ? NULL : rundir_preloadable(library);
+  driver.tail.fd = rundir_make();
+  driver.notice_ns = clock_ns(CLOCK_MONOTONIC) + NOTICE_AFTER_NS;
+  char *preload = check.preload_harms ? NULL : rundir_nameable(library, " :", "LD_PRELOAD");
   char **environment = launch_environment(options, preload);
+  rundir_keep(options->redirect == REDIRECT_LEARN || options->redirect == REDIRECT_AUTO);
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) /* what rundir_keep() started is not to come to us */
+    die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   if (check.why && !options->quiet)
     message("the library will not be loaded into %s: %s", check.path, check.why);
   if (check.why)
     session_note_blind(&driver.session, check.path, check.why);
   if (!procfs_is_own())
     message("/proc is not there, or not that of this PID namespace: children are not watched");
-  if (options->time_limit > 0)
-    driver.limit_ns = now_ns(CLOCK_MONOTONIC) + (long long)(options->time_limit * 1e9);
+  time_limit_begin(&driver.limit, options->time_limit);
   int error = launch(&driver.job, options->command, environment);
   int status;
   if (error) {

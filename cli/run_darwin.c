@@ -1,53 +1,42 @@
 /* `forkhound run` on macOS. Nothing here but POSIX: what is macOS's own is in system_darwin.c. */
 #include "check.h"
+#include "clock.h"
 #include "command_environment.h"
-#include "find_command.h"
+#include "job_darwin.h"
 #include "json_get.h"
 #include "run.h"
+#include "run_end.h"
 #include "rundir.h"
 #include "session_notes.h"
 #include "system_darwin.h"
 #include "tail.h"
 #include "text.h"
+#include "time_limit.h"
 #include "watch_sample.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* An exec event may be on its way when the grace period of the model ends. */
 static const long long READING_LAG_NS = 20000000;
-static const long long KILL_AFTER_NS = 2000000000;
+/* How long what the command left behind, or what did not end when it had to, is waited for. */
+static const long long LEFT_NS = 2000000000, LIMIT_LEFT_NS = 4000000000;
 static const int LOOK_MS = 20;
-static const int FORWARDED[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
 
 struct driver {
   const struct options *options;
   struct session session;
   struct tail tail;
   struct sample_watch children;
-  pid_t command;
-  bool ended, limit_reached;
-  int status;                           /* of waitpid() */
-  long long limit_ns, kill_ns, left_ns; /* CLOCK_MONOTONIC; 0: none */
+  struct job job;
+  struct time_limit limit;
+  long long left_ns; /* CLOCK_MONOTONIC; 0: the command runs */
 };
-
-static volatile sig_atomic_t pending[NSIG]; /* to be forwarded */
-static int wake[2];                         /* a byte for each signal */
-
-static long long
-now_ns(clockid_t clock)
-{
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static char *
 find_library(void)
@@ -76,87 +65,6 @@ find_library(void)
       directory);
 }
 
-/* What the terminal sends, the kernel does, and to the whole foreground process group: the command
-   has it already. */
-static void
-on_signal(int number, siginfo_t *info, void *unused)
-{
-  int saved = errno;
-  (void)unused;
-  if (number != SIGCHLD && info->si_pid > 0)
-    pending[number] = 1;
-  if (write(wake[1], "", 1) < 0) {
-    /* full: whoever reads it wakes anyway */
-  }
-  errno = saved;
-}
-
-static void
-take_signals(void)
-{
-  struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
-  struct sigaction old;
-  if (pipe(wake))
-    die("pipe: %m");
-  for (int i = 0; i < 2; i++) {
-    fcntl(wake[i], F_SETFD, FD_CLOEXEC);
-    fcntl(wake[i], F_SETFL, O_NONBLOCK);
-  }
-  sigaction(SIGCHLD, &action, NULL);
-  for (size_t i = 0; i < sizeof FORWARDED / sizeof *FORWARDED; i++) {
-    sigaction(FORWARDED[i], NULL, &old);
-    if (old.sa_handler != SIG_IGN)
-      sigaction(FORWARDED[i], &action, NULL);
-  }
-}
-
-/* In the child: never returns. Handlers go with the exec. */
-static _Noreturn void
-become_command(char **arguments, const char *path, char **environment, int error_pipe)
-{
-  if (path)
-    execve(path, arguments, environment);
-  else
-    errno = ENOENT;
-  int error = errno;
-  if (error == ENOEXEC) { /* a script without a first line, as execvp() takes it */
-    extern char **environ;
-    environ = environment;
-    execvp(arguments[0], arguments);
-  }
-  if (write(error_pipe, &error, sizeof error) < 0)
-    _exit(126);
-  _exit(127);
-}
-
-/* 0, or the errno of the exec that failed. */
-static int
-start_command(struct driver *driver, char **environment)
-{
-  int error_pipe[2], error = 0;
-  char *path = find_command(driver->options->command[0]);
-  if (!path && !access(driver->options->command[0], F_OK) &&
-      strchr(driver->options->command[0], '/'))
-    path = xstrdup(driver->options->command[0]); /* exec says why not */
-  if (pipe(error_pipe))
-    die("pipe: %m");
-  fcntl(error_pipe[0], F_SETFD, FD_CLOEXEC);
-  fcntl(error_pipe[1], F_SETFD, FD_CLOEXEC);
-  driver->command = fork();
-  if (driver->command < 0)
-    die("fork: %m");
-  if (!driver->command)
-    become_command(driver->options->command, path, environment, error_pipe[1]);
-  free(path);
-  close(error_pipe[1]);
-  ssize_t n;
-  do
-    n = read(error_pipe[0], &error, sizeof error);
-  while (n < 0 && errno == EINTR);
-  close(error_pipe[0]);
-  return n == (ssize_t)sizeof error ? error : 0;
-}
-
 static void
 read_events(struct driver *driver)
 {
@@ -177,37 +85,17 @@ reap(struct driver *driver)
   int status;
   pid_t pid;
   while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-    if (sample_watch_reaped(&driver->children, pid, status) || pid != driver->command)
-      continue;
-    driver->ended = true;
-    driver->status = status;
+    if (!sample_watch_reaped(&driver->children, pid, status))
+      job_reaped(&driver->job, pid, status);
   }
-}
-
-static void
-handle_signals(struct driver *driver)
-{
-  char bytes[64];
-  while (read(wake[0], bytes, sizeof bytes) > 0)
-    continue;
-  for (size_t i = 0; i < sizeof FORWARDED / sizeof *FORWARDED; i++) {
-    if (!pending[FORWARDED[i]])
-      continue;
-    pending[FORWARDED[i]] = 0;
-    if (!driver->ended)
-      kill(driver->command, FORWARDED[i]);
-    else
-      driver->left_ns = 1;
-  }
-  reap(driver);
 }
 
 /* The command and the children that are known. */
 static void
 kill_all(const struct driver *driver, int number)
 {
-  if (!driver->ended)
-    kill(driver->command, number);
+  if (!driver->job.ended)
+    kill(driver->job.command, number);
   for (size_t i = 0; i < driver->children.count; i++)
     kill(driver->children.list[i].pid, number);
 }
@@ -215,40 +103,35 @@ kill_all(const struct driver *driver, int number)
 static void
 check_limit(struct driver *driver)
 {
-  long long now = now_ns(CLOCK_MONOTONIC);
-  if (driver->limit_ns && !driver->limit_reached && now >= driver->limit_ns) {
-    driver->limit_reached = true;
-    driver->kill_ns = now + KILL_AFTER_NS;
-    kill_all(driver, SIGTERM);
-    message("time limit of %g s reached: ended the program", driver->options->time_limit);
-  }
-  if (driver->kill_ns && now >= driver->kill_ns)
-    kill_all(driver, SIGKILL);
+  int number = time_limit_signal(&driver->limit);
+  if (number)
+    kill_all(driver, number);
 }
 
 /* Children that the command has left behind are looked at once, if they live so long. */
 static bool
 finished(struct driver *driver)
 {
-  if (!driver->ended)
+  if (!driver->job.ended)
     return false;
-  long long now = now_ns(CLOCK_MONOTONIC);
+  long long now = clock_ns(CLOCK_MONOTONIC);
   if (!driver->left_ns)
-    driver->left_ns = now + driver->children.stuck_after_ns + KILL_AFTER_NS;
-  if (driver->limit_reached) /* one of other rights than ours may stay */
-    return driver->children.count == 0 || now >= driver->kill_ns + KILL_AFTER_NS;
-  return !sample_watch_busy(&driver->children) || now >= driver->left_ns;
+    driver->left_ns = now + driver->children.stuck_after_ns + LEFT_NS;
+  if (driver->limit.reached_ns) /* one of other rights than ours may stay */
+    return driver->children.count == 0 || now >= driver->limit.reached_ns + LIMIT_LEFT_NS;
+  return !sample_watch_busy(&driver->children) || driver->job.interrupted || now >= driver->left_ns;
 }
 
 static void
 watch(struct driver *driver)
 {
   do {
-    struct pollfd fd = {.fd = wake[0], .events = POLLIN};
+    struct pollfd fd = {.fd = driver->job.wake, .events = POLLIN};
     poll(&fd, 1, LOOK_MS);
-    handle_signals(driver);
+    job_forward_signals(&driver->job);
+    reap(driver);
     read_events(driver);
-    session_tick(&driver->session, now_ns(CLOCK_REALTIME) - READING_LAG_NS);
+    session_tick(&driver->session, clock_ns(CLOCK_REALTIME) - READING_LAG_NS);
     sample_watch_tick(&driver->children, &driver->session.model);
     check_limit(driver);
   } while (!finished(driver));
@@ -268,28 +151,11 @@ note_vanished_children(struct driver *driver)
 }
 
 static int
-own_status(const struct driver *driver)
-{
-  if (driver->limit_reached)
-    return 124;
-  if (session_failed(&driver->session))
-    return driver->options->error_exitcode;
-  return WIFSIGNALED(driver->status) ? 128 + WTERMSIG(driver->status) : WEXITSTATUS(driver->status);
-}
-
-static int
 finish(struct driver *driver)
 {
   read_events(driver);
   note_vanished_children(driver);
-  session_tick(&driver->session, now_ns(CLOCK_REALTIME));
-  tail_finish(&driver->tail, session_line, &driver->session);
-  int status = own_status(driver);
-  session_note_end(&driver->session, status);
-  if (driver->session.bad_count)
-    message("event %zu is not a whole event", driver->session.bad_lines[0]);
-  session_close(&driver->session, false, status);
-  return status;
+  return run_end(&driver->session, &driver->tail, driver->job.status, driver->limit.reached_ns);
 }
 
 int
@@ -299,15 +165,16 @@ run(const struct options *options)
   char *library = find_library();
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
-  take_signals();
-  driver.tail.fd = rundir_make(false);
+  job_take_signals(&driver.job);
+  driver.tail.fd = rundir_make();
   sample_watch_init(&driver.children, rundir_events(), (long long)(options->stuck_after * 1e9));
   driver.children.found = on_stuck;
   driver.children.context = &driver;
   char *variables[2] = {xasprintf("FORKHOUND_EVENTS=%s", rundir_events())};
   size_t count = 1;
   if (!check.preload_harms)
-    variables[count++] = environment_prepend("DYLD_INSERT_LIBRARIES", rundir_preloadable(library));
+    variables[count++] = environment_prepend(
+        "DYLD_INSERT_LIBRARIES", rundir_nameable(library, ":", "DYLD_INSERT_LIBRARIES"));
   char **environment = command_environment(variables, count);
   if (options->redirect != REDIRECT_OFF)
     message("--redirect is not for macOS: forks are carried out as they are");
@@ -319,9 +186,8 @@ run(const struct options *options)
             check.path, check.why);
   if (check.why)
     session_note_blind(&driver.session, check.path, check.why);
-  if (options->time_limit > 0)
-    driver.limit_ns = now_ns(CLOCK_MONOTONIC) + (long long)(options->time_limit * 1e9);
-  int error = start_command(&driver, environment);
+  time_limit_begin(&driver.limit, options->time_limit);
+  int error = job_start(&driver.job, options->command, environment);
   int status = error == ENOENT ? 127 : 126;
   if (error) {
     message("%s: %s", options->command[0], strerror(error));

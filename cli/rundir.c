@@ -1,20 +1,20 @@
 #include "rundir.h"
-#include "filter_probe.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-static char *directory, *events, *library_link, *python_link, *filters;
+enum { MOST_FILES = 8 };
 
+static char *directory, *files[MOST_FILES];
+static const char *events;
+
+/* Whoever may write events knows the name; nobody else can guess it. */
 static char *
 make_directory(void)
 {
@@ -26,11 +26,11 @@ make_directory(void)
     die("%s: %m", parent);
   for (;;) {
     unsigned char random[16];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-      die("getrandom: %m");
+    if (getentropy(random, sizeof random))
+      die("getentropy: %m");
     char name[33];
     for (size_t i = 0; i < sizeof random; i++)
-      sprintf(name + 2 * i, "%02x", random[i]);
+      snprintf(name + 2 * i, 3, "%02x", random[i]);
     /* The library looks whether we live. */
     char *path =
         xasprintf("%s/forkhound-%d-%s", strcmp(absolute, "/") ? absolute : "", (int)getpid(), name);
@@ -44,75 +44,17 @@ make_directory(void)
   }
 }
 
-/* Tells the library which seccomp filters it need not be afraid of. */
-static void
-note_filters(bool learns)
-{
-  int count = filter_probe(learns);
-  if (!count)
-    return;
-  filters = xasprintf("%s/filters", directory);
-  int fd = open(filters, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-  if (fd < 0 || dprintf(fd, "%d\n", count) < 0)
-    message("%s: %m: stacks will be read from /proc", filters);
-  if (fd >= 0)
-    close(fd);
-}
-
-/* Waits for the end of the driver, however it comes, and clears up. */
-static _Noreturn void
-keep_tidy(int driver_lives)
-{
-  sigset_t none;
-  char byte;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  prctl(PR_SET_NAME, "forkhound-tidy");
-  setsid();
-  if (chdir("/") || dup2(driver_lives, 0) < 0 || close_range(1, ~0u, 0))
-    _exit(1);
-  while (read(0, &byte, 1) < 0 && errno == EINTR)
-    continue;
-  rundir_remove();
-  _exit(0);
-}
-
-/* A process that is no child of ours, so that nobody waits for it, or ends it with the rest. */
-static void
-start_tidying(void)
-{
-  int ends[2]; /* ours stays open as long as we live */
-  if (pipe2(ends, O_CLOEXEC))
-    die("pipe: %m");
-  pid_t child = fork();
-  if (child < 0)
-    die("fork: %m");
-  if (!child) {
-    close(ends[1]);
-    child = fork();
-    if (!child)
-      keep_tidy(ends[0]);
-    _exit(child < 0);
-  }
-  close(ends[0]);
-  waitpid(child, NULL, 0);
-}
-
 int
-rundir_make(bool learns)
+rundir_make(void)
 {
   directory = make_directory();
   on_die(rundir_remove);
   if (chmod(directory, 0711))
     die("%s: %m", directory);
-  events = xasprintf("%s/events", directory);
+  events = rundir_file("events");
   int fd = open(events, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0 || fchmod(fd, 0622))
     die("%s: %m", events);
-  library_link = xasprintf("%s/libforkhound.so", directory);
-  python_link = xasprintf("%s/python", directory);
-  note_filters(learns);
-  start_tidying();
   return fd;
 }
 
@@ -122,30 +64,30 @@ rundir_events(void)
   return events;
 }
 
-/* A path for `file` without any of `separators`, which the variable `list` cannot quote. */
-static char *
-nameable(const char *file, const char *separators, const char *list, const char *link)
+const char *
+rundir_file(const char *name)
+{
+  size_t i = 0;
+  while (i < MOST_FILES && files[i])
+    i++;
+  if (i == MOST_FILES)
+    die("%s: no room for %s", directory, name);
+  files[i] = xasprintf("%s/%s", directory, name);
+  return files[i];
+}
+
+char *
+rundir_nameable(const char *file, const char *separators, const char *list)
 {
   if (!strpbrk(file, separators))
     return xstrdup(file);
-  if (strpbrk(link, separators))
-    die("neither %s nor %s can be named in %s: set TMPDIR to a path without space and colon", file,
-        directory, list);
-  if (symlink(file, link))
-    die("%s: %m", link);
-  return xstrdup(link);
-}
-
-char *
-rundir_preloadable(const char *library)
-{
-  return nameable(library, " :", "LD_PRELOAD", library_link);
-}
-
-char *
-rundir_python(const char *folder)
-{
-  return nameable(folder, ":", "PYTHONPATH", python_link);
+  const char *name = rundir_file(base_name(file));
+  if (strpbrk(name, separators))
+    die("neither %s nor %s can be named in %s: set TMPDIR to a path without%s colon", file,
+        directory, list, strchr(separators, ' ') ? " space and" : "");
+  if (symlink(file, name))
+    die("%s: %m", name);
+  return xstrdup(name);
 }
 
 void
@@ -153,14 +95,8 @@ rundir_remove(void)
 {
   if (!directory)
     return;
-  if (events)
-    unlink(events);
-  if (library_link)
-    unlink(library_link);
-  if (python_link)
-    unlink(python_link);
-  if (filters)
-    unlink(filters);
+  for (size_t i = 0; i < MOST_FILES && files[i]; i++)
+    unlink(files[i]);
   rmdir(directory);
   directory = NULL;
 }

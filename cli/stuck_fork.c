@@ -1,4 +1,5 @@
 #include "stuck_fork.h"
+#include "clock.h"
 #include "fork_code.h"
 #include "json_get.h"
 #include "live_stack.h"
@@ -12,18 +13,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PIECE = 4096, PIECES = 4 };
-
-static long long
-monotonic_ns(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* Whether an address of the code is among the words above the stack pointer: most likely the one
    that a call returns to. The stack itself will tell. */
@@ -56,7 +48,7 @@ note(struct stuck_forks *forks, pid_t pid, pid_t tid, const struct task_wait *ta
       continue;
     known->seen = true;
     if (known->switches != switches)
-      known->since_ns = monotonic_ns();
+      known->since_ns = clock_ns(CLOCK_MONOTONIC);
     known->switches = switches;
     return known;
   }
@@ -66,7 +58,7 @@ note(struct stuck_forks *forks, pid_t pid, pid_t tid, const struct task_wait *ta
                                                .sp = task->sp,
                                                .word = task->address,
                                                .switches = switches,
-                                               .since_ns = monotonic_ns(),
+                                               .since_ns = clock_ns(CLOCK_MONOTONIC),
                                                .seen = true};
   return &forks->list[forks->count++];
 }
@@ -185,7 +177,7 @@ look_at(struct stuck_forks *forks, pid_t pid)
       break;
     struct forking *forking =
         may_be_in(pid, task.sp, &code) ? note(forks, pid, tids[i], &task) : NULL;
-    long long now = monotonic_ns();
+    long long now = clock_ns(CLOCK_MONOTONIC);
     if (forking && !forking->told && now - forking->since_ns >= forks->stuck_after_ns)
       judge(forks, forking, &code, now);
   }

@@ -1,21 +1,13 @@
 #include "tracer.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* A task that runs stops at once, as soon as a processor is free for it. */
 static const long long LIMIT_NS = 10000000000;
-
-static long long
-now_ns(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* A tracer is told of a stop by SIGCHLD too. Taking one that was meant for another child does no
    harm: the driver calls waitpid() at each turn. */
@@ -29,7 +21,7 @@ await(struct tracer *tracer, int *status)
     pid_t pid = waitpid(tracer->pid, status, WNOHANG | __WALL);
     if (pid == tracer->pid)
       return true;
-    long long left = tracer->deadline_ns - now_ns();
+    long long left = tracer->deadline_ns - clock_ns(CLOCK_MONOTONIC);
     if (pid < 0 || left <= 0)
       return false;
     struct timespec wait = {left / 1000000000, left % 1000000000};
@@ -57,7 +49,7 @@ bool
 tracer_stop(struct tracer *tracer, pid_t pid)
 {
   sigset_t told;
-  long long now = now_ns();
+  long long now = clock_ns(CLOCK_MONOTONIC);
   *tracer = (struct tracer){.pid = pid, .begin_ns = now, .deadline_ns = now + LIMIT_NS};
   if (ptrace(PTRACE_SEIZE, pid, NULL, NULL))
     return false;
@@ -81,7 +73,7 @@ tracer_step(struct tracer *tracer)
 long long
 tracer_age_ns(const struct tracer *tracer)
 {
-  return now_ns() - tracer->begin_ns;
+  return clock_ns(CLOCK_MONOTONIC) - tracer->begin_ns;
 }
 
 void

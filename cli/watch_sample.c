@@ -1,4 +1,5 @@
 #include "watch_sample.h"
+#include "clock.h"
 #include "json_get.h"
 #include "sample.h"
 #include "system_darwin.h"
@@ -11,20 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
 
 enum { MOST_LOOKS = 3, MOST_BYTES = 4 << 20 };
-
-static long long
-now_ns(clockid_t clock)
-{
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 void
 sample_watch_init(struct sample_watch *watch, const char *folder, long long stuck_after_ns)
@@ -42,7 +34,7 @@ take_in(struct sample_watch *watch, const struct model *model)
     watch->list[watch->count++] =
         (struct sampled){.fork = arrival->fork,
                          .pid = (pid_t)arrival->pid,
-                         .next_ns = now_ns(CLOCK_MONOTONIC) + watch->stuck_after_ns,
+                         .next_ns = clock_ns(CLOCK_MONOTONIC) + watch->stuck_after_ns,
                          .delay_ns = watch->stuck_after_ns};
   }
 }
@@ -71,7 +63,7 @@ ask(struct sample_watch *watch, struct sampled *sampled)
   posix_spawn_file_actions_destroy(&actions);
   sampled->looks++;
   sampled->delay_ns *= 4;
-  sampled->next_ns = now_ns(CLOCK_MONOTONIC) + sampled->delay_ns;
+  sampled->next_ns = clock_ns(CLOCK_MONOTONIC) + sampled->delay_ns;
   watch->asked = sampled->pid;
   if (error) {
     message("%s: %s: children that are stuck are not found", sampler, strerror(error));
@@ -104,7 +96,7 @@ suspect(const struct sampled *sampled, const struct sample *sample, long long wa
                             "on macOS");
   free(seen);
   return json_pack("{s:i, s:s, s:I, s:I, s:O?, s:O, s:{s:s}, s:O, s:o, s:I}", "v", 1, "event",
-                   "suspect", "time_ns", (json_int_t)now_ns(CLOCK_REALTIME), "pid",
+                   "suspect", "time_ns", (json_int_t)clock_ns(CLOCK_REALTIME), "pid",
                    (json_int_t)sampled->pid, "exe", json_object_get(sampled->fork->event, "exe"),
                    "fork", json_object_get(sampled->fork->event, "id"), "lock", "kind",
                    sample->kind, "stack", sample->stack, "proof", proof, "waited_ms",
@@ -122,7 +114,7 @@ judge(struct sample_watch *watch, struct sampled *sampled)
   }
   free(text);
   if (sample.kind && sampled->fork->event) {
-    long long age = now_ns(CLOCK_REALTIME) - sampled->fork->time_ns;
+    long long age = clock_ns(CLOCK_REALTIME) - sampled->fork->time_ns;
     sampled->looks = MOST_LOOKS;
     watch->found(watch->context, suspect(sampled, &sample, age / 1000000));
   }
@@ -137,7 +129,7 @@ sample_watch_tick(struct sample_watch *watch, const struct model *model)
     if (!lives(&watch->list[i]))
       watch->list[i] = watch->list[--watch->count];
   for (size_t i = 0; i < watch->count && !watch->asking; i++)
-    if (watch->list[i].looks < MOST_LOOKS && now_ns(CLOCK_MONOTONIC) >= watch->list[i].next_ns)
+    if (watch->list[i].looks < MOST_LOOKS && clock_ns(CLOCK_MONOTONIC) >= watch->list[i].next_ns)
       ask(watch, &watch->list[i]);
 }
 

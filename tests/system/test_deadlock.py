@@ -204,14 +204,14 @@ def left_behind(command, *options, sent=None):
                 [str(c) for c in (COMMAND, "run", "--log", log, *options, "--", *command)],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=to_err,
                 env=environment()) as process:
-            if sent:
-                while not log.exists() or '"fork"' not in log.read_text():
-                    time.sleep(0.01)
-                while children_of(process.pid) != [e["child"] for e in read_events(log)
-                                                   if e["event"] == "fork"]:
-                    time.sleep(0.01)
-                process.send_signal(sent)
             try:
+                if sent:
+                    while not log.exists() or '"fork"' not in log.read_text():
+                        time.sleep(0.01)
+                    while children_of(process.pid) != [e["child"] for e in read_events(log)
+                                                       if e["event"] == "fork"]:
+                        time.sleep(0.01)
+                    process.send_signal(sent)
                 process.wait(LIMIT)
             finally:
                 process.kill()
