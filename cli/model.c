@@ -1,5 +1,6 @@
 #include "model.h"
 #include "json_get.h"
+#include "model_site.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -74,20 +75,6 @@ fork_of(struct model *model, const char *id)
   json_object_set_new(model->fork_index, id, json_integer((json_int_t)model->fork_count));
   model->forks[model->fork_count++] = fork;
   return fork;
-}
-
-static struct site *
-site_of(struct model *model, const char *id)
-{
-  json_t *position = json_object_get(model->site_index, id);
-  if (position)
-    return model->sites[json_integer_value(position)];
-  struct site *site = xrealloc(NULL, sizeof *site);
-  *site = (struct site){0};
-  model->sites = xrealloc(model->sites, (model->site_count + 1) * sizeof *model->sites);
-  json_object_set_new(model->site_index, id, json_integer((json_int_t)model->site_count));
-  model->sites[model->site_count++] = site;
-  return site;
 }
 
 static struct fork_record *
@@ -267,49 +254,6 @@ add_grandchild(struct model *model, const json_t *event)
   add_arrival(model, fork, pid);
 }
 
-/* One place in the program, whichever process is there: where in Python or, of other programs, the
-   stack; and who had made the threads. The caller frees it. */
-static char *
-place_key(const json_t *event)
-{
-  json_t *python = get_array(event, "python"), *place = json_array(), *groups = json_object(),
-         *item;
-  bool native = !json_array_size(python);
-  size_t i;
-  json_array_foreach(native ? get_array(event, "site") : python, i, item)
-  {
-    json_array_append(place, json_object_get(item, native ? "module" : "file"));
-    json_array_append(place, json_object_get(item, native ? "offset" : "line"));
-    json_array_append(place, json_object_get(item, native ? "" : "function"));
-  }
-  json_array_foreach(get_array(event, "groups"), i, item)
-  {
-    const char *module = get_string(item, "module");
-    if (module)
-      json_object_set_new(groups, module, json_true());
-  }
-  json_t *all = json_pack("[O?,o,o]", json_object_get(event, "exe"), place, groups);
-  char *key = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
-  json_decref(all);
-  return key ? key : xstrdup("");
-}
-
-/* The site that this fork is the first of in its process. */
-static struct site *
-first_of_site(struct model *model, const json_t *event, const char *id)
-{
-  if (!json_array_size(get_array(event, "site")))
-    return site_of(model, id);
-  char *key = place_key(event);
-  /* A later fork of this one's site may have come before it. */
-  bool early = json_object_get(model->site_index, id);
-  struct site *site = site_of(model, early ? id : key);
-  json_object_set(model->site_index, early ? key : id,
-                  json_object_get(model->site_index, early ? id : key));
-  free(key);
-  return site;
-}
-
 static struct fork_record *
 add_fork(struct model *model, json_t *event)
 {
@@ -328,7 +272,7 @@ add_fork(struct model *model, json_t *event)
     add_arrival(model, fork, fork->child);
   const char *same_as = get_string(event, "same_as");
   fork->first = same_as ? fork_of(model, same_as) : fork;
-  fork->site = same_as ? site_of(model, same_as) : first_of_site(model, event, id);
+  fork->site = same_as ? model_site(model, same_as) : model_site_of_first(model, event, id);
   fork->site->forks++;
   if (!same_as && !fork->site->event)
     fork->site->event = json_incref(event);
