@@ -298,6 +298,18 @@ FH_WRAPPER(execle)(const char *path, const char *first, ...)
   return FH_WRAPPER(execve)(path, arguments, environment);
 }
 
+static int
+spawned(const char *path, bool is_exec, int error)
+{
+  int saved = errno;
+
+  errno = error;
+  if (is_exec)
+    exec_after(path, -1);
+  errno = saved;
+  return error;
+}
+
 FH_EXPORT int
 FH_WRAPPER(posix_spawn)(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                         const posix_spawnattr_t *attributes, char *const arguments[],
@@ -308,10 +320,12 @@ FH_WRAPPER(posix_spawn)(pid_t *pid, const char *path, const posix_spawn_file_act
   fh_real_resolve();
   become_real("called posix_spawn", REAL_WHOLE);
   learn_refuse("called posix_spawn");
-  enum target target = look_and_tell(path);
+  bool is_exec = exec_by_spawn(attributes);
+  enum target target = is_exec ? exec_before(path) : look_and_tell(path);
   errno = saved;
-  return fh_real.posix_spawn(pid, path, actions, attributes, arguments,
-                             EXEC_ADAPTED(environment, target));
+  return spawned(path, is_exec,
+                 fh_real.posix_spawn(pid, path, actions, attributes, arguments,
+                                     EXEC_ADAPTED(environment, target)));
 }
 
 FH_EXPORT int
@@ -325,10 +339,13 @@ FH_WRAPPER(posix_spawnp)(pid_t *pid, const char *file, const posix_spawn_file_ac
   fh_real_resolve();
   become_real("called posix_spawnp", REAL_WHOLE);
   learn_refuse("called posix_spawnp");
-  enum target target = exec_find(file, path, sizeof path) ? look_and_tell(path) : TARGET_LOADS;
+  bool found = exec_find(file, path, sizeof path);
+  bool is_exec = found && exec_by_spawn(attributes);
+  enum target target = is_exec ? exec_before(path) : found ? look_and_tell(path) : TARGET_LOADS;
   errno = saved;
-  return fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
-                              EXEC_ADAPTED(environment, target));
+  return spawned(path, is_exec,
+                 fh_real.posix_spawnp(pid, file, actions, attributes, arguments,
+                                      EXEC_ADAPTED(environment, target)));
 }
 
 void

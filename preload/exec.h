@@ -5,6 +5,8 @@
 #include "target.h"
 
 #include <alloca.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 // Has exit() report the end of a child. Before the first thread is made: in a child, libc's list of
@@ -21,6 +23,9 @@ bool exec_find(const char *name, char *path, size_t size);
 
 // execvp() with this environment, as the system has it.
 int exec_search(const char *file, char *const arguments[], char *const environment[]);
+
+// Whether posix_spawn() with these attributes is an exec of the caller.
+bool exec_by_spawn(const posix_spawnattr_t *attributes);
 
 // Before the process ends by exit() or _exit().
 void exec_before_exit(int status);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,6 +25,15 @@ exec_search(const char *file, char *const arguments[], char *const environment[]
     return exec_after(file, fh_real.execvp(file, arguments));
   int result = FH_WRAPPER(execve)(path, arguments, environment);
   return errno == ENOEXEC ? exec_after(file, fh_real.execvp(file, arguments)) : result;
+}
+
+bool
+exec_by_spawn(const posix_spawnattr_t *attributes)
+{
+  short flags = 0;
+
+  return attributes && posix_spawnattr_getflags(attributes, &flags) == 0 &&
+         (flags & POSIX_SPAWN_SETEXEC);
 }
 
 // That exit() was called with. A return from main() reaches no wrapper.

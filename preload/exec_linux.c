@@ -37,6 +37,13 @@ execveat(int fd, const char *path, char *const arguments[], char *const environm
       NULL, fh_real.execveat(fd, path, arguments, EXEC_ADAPTED(environment, TARGET_LOADS), flags));
 }
 
+bool
+exec_by_spawn(const posix_spawnattr_t *attributes)
+{
+  (void)attributes;  // no flag of glibc's says so
+  return false;
+}
+
 int
 exec_search(const char *file, char *const arguments[], char *const environment[])
 {

@@ -102,22 +102,62 @@ execvp_(const char *file, char *const arguments[])
   return (int)libsystem_result(execvp(file, arguments));
 }
 
+// <spawn.h> of macOS: attributes are a pointer.
+enum { DARWIN_SETEXEC = 0x40 };
+
+static int
+posix_spawnattr_init_(void **attributes)
+{
+  *attributes = calloc(1, sizeof(short));
+  return *attributes ? 0 : libsystem_error(ENOMEM);
+}
+
+static int
+posix_spawnattr_setflags_(void **attributes, short flags)
+{
+  *(short *)*attributes = flags;
+  return 0;
+}
+
+static int
+posix_spawnattr_getflags_(void *const *attributes, short *flags)
+{
+  *flags = *(const short *)*attributes;
+  return 0;
+}
+
+static bool
+is_exec(void *const *attributes)
+{
+  short flags = 0;
+
+  if (attributes)
+    posix_spawnattr_getflags_(attributes, &flags);
+  if (flags & ~DARWIN_SETEXEC)
+    die("posix_spawn() with other flags");
+  return flags & DARWIN_SETEXEC;
+}
+
 // They return the error.
 static int
-posix_spawn_(pid_t *child, const char *path, const void *actions, const void *attributes,
+posix_spawn_(pid_t *child, const char *path, const void *actions, void *const *attributes,
              char *const arguments[], char *const environment[])
 {
-  if (actions || attributes)
-    die("posix_spawn() with actions or attributes");
+  if (actions)
+    die("posix_spawn() with actions");
+  if (is_exec(attributes))
+    return execve(path, arguments, environment) < 0 ? libsystem_error(errno) : 0;
   return libsystem_error(posix_spawn(child, path, NULL, NULL, arguments, environment));
 }
 
 static int
-posix_spawnp_(pid_t *child, const char *file, const void *actions, const void *attributes,
+posix_spawnp_(pid_t *child, const char *file, const void *actions, void *const *attributes,
               char *const arguments[], char *const environment[])
 {
-  if (actions || attributes)
-    die("posix_spawnp() with actions or attributes");
+  if (actions)
+    die("posix_spawnp() with actions");
+  if (is_exec(attributes))
+    return execvpe(file, arguments, environment) < 0 ? libsystem_error(errno) : 0;
   return libsystem_error(posix_spawnp(child, file, NULL, NULL, arguments, environment));
 }
 
@@ -174,6 +214,9 @@ const struct libsystem_entry libsystem_processes[] = {
     ENTRY("_getpid", getpid),
     ENTRY("_getuid", getuid),
     ENTRY("_posix_spawn", posix_spawn_),
+    ENTRY("_posix_spawnattr_getflags", posix_spawnattr_getflags_),
+    ENTRY("_posix_spawnattr_init", posix_spawnattr_init_),
+    ENTRY("_posix_spawnattr_setflags", posix_spawnattr_setflags_),
     ENTRY("_posix_spawnp", posix_spawnp_),
     ENTRY("_pthread_atfork", pthread_atfork_),
     ENTRY("_setsid", setsid_),

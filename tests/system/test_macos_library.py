@@ -104,7 +104,7 @@ def run_calls(what, **how):
 # Each form of exec is told of, gets its arguments, and gives our variables back to an environment
 # that has lost them.
 def test_the_exec_family():
-    for call in ("execv", "execvp", "execl", "execlp", "execle", "execve"):
+    for call in ("execv", "execvp", "execl", "execlp", "execle", "execve", "setexec", "setexecp"):
         process, events = run_calls(call)
         assert process.returncode == 0, (call, process)
         assert [e["path"] for e in events if e["event"] == "exec"] == ["/usr/bin/env"], (call, events)
@@ -115,9 +115,15 @@ def test_the_exec_family():
         letters = [v for v in variables if re.fullmatch("[A-G]=[0-9]", v)]
         if call in ("execl", "execlp"):
             assert letters == [f"{chr(64 + i)}={i}" for i in range(1, 8)], (call, variables)
-        if call in ("execle", "execve"):
+        if call in ("execle", "execve", "setexec", "setexecp"):
             assert len(variables) == 2 + (call == "execle"), (call, variables)
         expect_balance(process, (1,))
+
+
+def test_an_exec_by_spawn_that_fails():
+    process, events = run_calls("setexec_fails")
+    assert process.returncode == 9, process
+    assert [e.get("error") for e in events if e["event"] == "exec"] == [None, "EACCES"], events
 
 
 def test_spawning():

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -42,6 +43,20 @@ stop_worker(void)
 static char *const env[] = {(char *)"env", NULL};
 static char *const empty[] = {NULL};
 
+// An exec of the caller.
+static void
+spawn_in_place(bool search, const char *file)
+{
+  posix_spawnattr_t attributes;
+
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETEXEC);
+  if (search)
+    posix_spawnp(NULL, file, NULL, &attributes, env, empty);
+  else
+    posix_spawn(NULL, file, NULL, &attributes, env, empty);
+}
+
 static void
 in_child(const char *what)
 {
@@ -59,6 +74,12 @@ in_child(const char *what)
     execle("/usr/bin/env", "env", "A=1", NULL, empty);
   else if (strcmp(what, "execve") == 0)
     execve("/usr/bin/env", env, empty);
+  else if (strcmp(what, "setexec") == 0)
+    spawn_in_place(false, "/usr/bin/env");
+  else if (strcmp(what, "setexecp") == 0)
+    spawn_in_place(true, "env");
+  else if (strcmp(what, "setexec_fails") == 0)
+    spawn_in_place(false, "/usr");
   else if (strcmp(what, "thread") == 0 && pthread_create(&thread, NULL, nothing, NULL) == 0)
     execve("/usr/bin/env", env, empty);
 }
