@@ -114,15 +114,37 @@ live_close(struct live *live)
   free(live);
 }
 
+/* Whether the module, loaded with this bias, has the address: libdwfl takes the gaps between
+   modules for parts of them. */
+static bool
+has_address(Dwfl_Module *module, uint64_t address)
+{
+  Dwarf_Addr bias;
+  size_t count = 0;
+  Elf *elf = dwfl_module_getelf(module, &bias);
+  if (!elf || elf_getphdrnum(elf, &count))
+    return false;
+  for (size_t i = 0; i < count; i++) {
+    GElf_Phdr header;
+    if (gelf_getphdr(elf, (int)i, &header) && header.p_type == PT_LOAD &&
+        address - bias - header.p_vaddr < header.p_memsz)
+      return true;
+  }
+  return false;
+}
+
 /* The anonymous pages of a module's .bss follow those of its file. */
 static Dwfl_Module *
 module_of(struct live *live, uint64_t address)
 {
   struct mapping mapping;
   Dwfl_Module *module = dwfl_addrmodule(live->dwfl, address);
-  if (!module && procfs_mapping(live->pid, address, &mapping) && !*mapping.path)
-    module = dwfl_addrmodule(live->dwfl, mapping.start - 1);
-  return module;
+  if (module && has_address(module, address))
+    return module;
+  if (!procfs_mapping(live->pid, address, &mapping) || *mapping.path)
+    return NULL;
+  module = dwfl_addrmodule(live->dwfl, mapping.start - 1);
+  return module && has_address(module, address) ? module : NULL;
 }
 
 /* Adds module and offset, which is the address in the module's file; the module, or NULL. */
@@ -226,6 +248,8 @@ live_symbol(struct live *live, uint64_t address)
   if (name && into < symbol.st_size) {
     char *plain = demangled(name);
     json_object_set_new(result, "symbol", json_string(plain));
+    if (into)
+      json_object_set_new(result, "symbol_offset", json_integer((json_int_t)into));
     free(plain);
   }
   return result;

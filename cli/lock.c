@@ -1,36 +1,81 @@
 #include "lock.h"
+#include "function_name.h"
 #include "json_get.h"
+#include "lock_words.h"
 #include "procfs.h"
+#include "stack.h"
 #include "symbolize.h"
 #include "text.h"
 
-#include <linux/futex.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum owner_rule { NO_OWNER, MUTEX, RWLOCK };
+enum family { NONE, MUTEX, RWLOCK, CONDITION, BARRIER };
 
-/* Innermost function that says what is waited for. */
-static const struct {
+/* How much a function tells: the C++ or Rust object that is made of another one says more than that
+   does, and a lock's slow path less than its caller. */
+enum worth { LITTLE = 1, SOME, ALL };
+
+/* Of the C library. */
+static const struct waiting {
   const char *function, *kind;
-  enum owner_rule rule;
-} kinds[] = {
-    {"pthread_mutex_lock", "pthread_mutex", MUTEX},
-    {"pthread_mutex_clocklock", "pthread_mutex", MUTEX},
-    {"pthread_rwlock_rdlock", "pthread_rwlock", RWLOCK},
-    {"pthread_rwlock_wrlock", "pthread_rwlock", RWLOCK},
-    {"pthread_cond_wait", "condition variable", NO_OWNER},
-    {"pthread_cond_clockwait", "condition variable", NO_OWNER},
-    {"pthread_barrier_wait", "barrier", NO_OWNER},
-    {"pthread_clockjoin_ex", "end of a thread", NO_OWNER},
-    {"sem_wait", "semaphore", NO_OWNER},
-    {"new_sem_wait", "semaphore", NO_OWNER},
-    {"cxa_guard_acquire", "guard of a static variable", NO_OWNER},
-    {"lll_lock_wait_private", "internal lock of the C library", NO_OWNER},
-    {"lll_lock_wait", "lock", MUTEX},
-    {"std::__atomic_futex_unsigned_base::_M_futex_wait_until", "std::future or atomic wait",
-     NO_OWNER},
+  enum family family;
+  enum worth worth;
+} functions[] = {
+    {"pthread_mutex_lock", "pthread_mutex", MUTEX, ALL},
+    {"pthread_mutex_cond_lock", "pthread_mutex", MUTEX, ALL},
+    {"pthread_mutex_timedlock", "pthread_mutex", MUTEX, ALL},
+    {"pthread_mutex_clocklock", "pthread_mutex", MUTEX, ALL},
+    {"pthread_rwlock_rdlock", "pthread_rwlock", RWLOCK, ALL},
+    {"pthread_rwlock_timedrdlock", "pthread_rwlock", RWLOCK, ALL},
+    {"pthread_rwlock_clockrdlock", "pthread_rwlock", RWLOCK, ALL},
+    {"pthread_rwlock_wrlock", "pthread_rwlock", RWLOCK, ALL},
+    {"pthread_rwlock_timedwrlock", "pthread_rwlock", RWLOCK, ALL},
+    {"pthread_rwlock_clockwrlock", "pthread_rwlock", RWLOCK, ALL},
+    {"pthread_cond_wait", "condition variable", CONDITION, ALL},
+    {"pthread_cond_timedwait", "condition variable", CONDITION, ALL},
+    {"pthread_cond_clockwait", "condition variable", CONDITION, ALL},
+    {"pthread_barrier_wait", "barrier", BARRIER, ALL},
+    {"pthread_clockjoin_ex", "end of a thread", NONE, ALL},
+    {"pthread_once", "pthread_once", NONE, ALL},
+    {"sem_wait", "semaphore", NONE, ALL},
+    {"new_sem_wait", "semaphore", NONE, ALL},
+    {"sem_clockwait", "semaphore", NONE, ALL},
+    {"sem_timedwait", "semaphore", NONE, ALL},
+    {"cxa_guard_acquire", "guard of a static variable", NONE, ALL},
+    {"lll_lock_wait_private", "internal lock of the C library", NONE, ALL},
+    {"lll_lock_wait", "lock", MUTEX, LITTLE},
+    {"syscall", "futex", NONE, LITTLE},
+};
+
+/* Of the C++ libraries: the qualified name begins so. */
+static const struct waiting classes[] = {
+    {"std::counting_semaphore<", "std::counting_semaphore", NONE, ALL},
+    {"std::__atomic_semaphore", "std::counting_semaphore", NONE, ALL},
+    {"std::__semaphore_base", "std::counting_semaphore", NONE, ALL},
+    {"std::latch::", "std::latch", NONE, ALL},
+    {"std::barrier<", "std::barrier", NONE, ALL},
+    {"std::__tree_barrier", "std::barrier", NONE, ALL},
+    {"std::__atomic_futex_unsigned", "std::future", NONE, ALL},
+    {"std::__future_base::", "std::future", NONE, ALL},
+    {"std::atomic<", "std::atomic wait", NONE, SOME},
+    {"std::atomic_flag::", "std::atomic wait", NONE, SOME},
+    {"std::__atomic_", "std::atomic wait", NONE, SOME},
+    {"std::__detail::__atomic_", "std::atomic wait", NONE, SOME},
+    {"std::__detail::__platform_wait", "std::atomic wait", NONE, SOME},
+    {"std::__detail::__wait", "std::atomic wait", NONE, SOME},
+};
+
+/* Of Rust's library (library/std/src): found in the name. */
+static const struct waiting rust[] = {
+    {"::mutex::futex::Mutex", "Rust std::sync::Mutex", NONE, ALL},
+    {"::rwlock::futex::RwLock", "Rust std::sync::RwLock", NONE, ALL},
+    {"::condvar::futex::Condvar", "Rust std::sync::Condvar", NONE, ALL},
+    {"::once::futex::Once", "Rust std::sync::Once", NONE, ALL},
+    {"::sync::mpmc::", "Rust std::sync::mpsc channel", NONE, ALL},
+    {"::futex::Parker", "Rust std::thread::park", NONE, SOME},
+    {"thread::functions::park", "Rust std::thread::park", NONE, SOME},
+    {"thread::Thread>::park", "Rust std::thread::park", NONE, SOME},
+    {"std::thread::park", "Rust std::thread::park", NONE, SOME},
 };
 
 /* Without the decorations of glibc's aliases: __GI___x, ___x, x@VERSION. */
@@ -40,7 +85,6 @@ names(const char *function, const char *wanted)
   if (!strncmp(function, "__GI_", 5))
     function += 5;
   function += strspn(function, "_");
-  wanted += strspn(wanted, "_");
   size_t length = strlen(wanted);
   return !strncmp(function, wanted, length) &&
          (!function[length] || function[length] == '@' || function[length] == '(' ||
@@ -48,69 +92,40 @@ names(const char *function, const char *wanted)
           !strncmp(function + length, "_common", 7) || !strncmp(function + length, "_full", 5));
 }
 
-static int
-kind_of(const json_t *stack)
+static const struct waiting *
+what_waits(const char *function)
 {
+  const char *name = function_qualified(function);
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    if (names(name, functions[i].function))
+      return &functions[i];
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+    if (!strncmp(name, classes[i].function, strlen(classes[i].function)))
+      return &classes[i];
+  bool of_rust = function_is_rust(function) && function_is_standard(function);
+  for (size_t i = 0; of_rust && i < sizeof rust / sizeof *rust; i++)
+    if (strstr(name, rust[i].function))
+      return &rust[i];
+  return NULL;
+}
+
+/* The innermost frames up to the first of the program's own code are looked at. */
+static const struct waiting *
+find_waiting(const json_t *stack)
+{
+  const struct waiting *found = NULL;
   size_t i;
   json_t *frame;
-  int found = -1;
   json_array_foreach((json_t *)(uintptr_t)stack, i, frame)
   {
     const char *function = get_string(frame, "function");
-    for (size_t k = 0; function && found < 0 && k < sizeof kinds / sizeof *kinds; k++)
-      if (names(function, kinds[k].function))
-        found = (int)k;
-    /* A lock's slow path is told by its caller, if that says more. */
-    if (found >= 0 && strcmp(kinds[found].kind, "lock") != 0)
+    const struct waiting *waiting = function ? what_waits(function) : NULL;
+    if (waiting && (!found || waiting->worth > found->worth))
+      found = waiting;
+    if (!waiting && !stack_is_library(frame))
       break;
-    if (found >= 0 && i < 4)
-      found = -1;
   }
   return found;
-}
-
-/* glibc, x86-64: struct __pthread_mutex_s has the lock word first and __owner at 8; struct
-   __pthread_rwlock_arch_t waits on __wrphase_futex (8) or __writers_futex (12) and has __cur_writer
-   at 24 (sysdeps/x86/nptl/bits/struct_mutex.h, struct_rwlock.h). */
-static pid_t
-owner_of(pid_t pid, uint64_t word, enum owner_rule rule)
-{
-  int32_t after[5];
-  if (rule == NO_OWNER || !procfs_memory(pid, word, after, sizeof after))
-    return 0;
-  if (rule == MUTEX)
-    return after[2] > 0 ? after[2] : 0;
-  for (int offset = 3; offset <= 4; offset++)
-    if (after[offset] > 0 && after[offset] <= 4194304) /* PID_MAX_LIMIT */
-      return after[offset];
-  return 0;
-}
-
-/* As pthread_mutex_init() and the holder leave it: its kind has the bits of PTHREAD_MUTEX_* in
-   nptl/pthreadP.h only, and one thread, the owner, uses it. */
-static bool
-is_mutex(const int32_t words[5])
-{
-  int32_t owner = words[2], users = words[3], kind = words[4];
-  return owner > 0 && users == 1 && !(kind & ~0x3ff) &&
-         (words[0] == 2 || (words[0] & FUTEX_TID_MASK) == owner);
-}
-
-/* Without names for libc's static functions (no debug information) the words themselves tell. A
-   robust or priority-inheriting mutex holds its owner's tid in the lock word too (futex(2));
-   another held one is 2, with the owner behind it; a semaphore without a token is 0 and followed by
-   the number of its waiters (struct new_sem in sysdeps/nptl/internaltypes.h). */
-static struct lock
-guess(pid_t pid, uint64_t word)
-{
-  int32_t words[5];
-  if (!procfs_memory(pid, word, words, sizeof words))
-    return (struct lock){"futex", 0};
-  if (is_mutex(words))
-    return (struct lock){"pthread_mutex", words[2]};
-  if (words[0] == 0 && words[1] > 0 && words[1] < 100000)
-    return (struct lock){"semaphore", 0};
-  return (struct lock){"futex", 0};
 }
 
 /* GNU's calls futex() itself, and exports no function that tells. */
@@ -121,30 +136,43 @@ in_openmp(const json_t *stack)
   return !strncmp(base_name(module), "libgomp.so", 10);
 }
 
-/* By a lock that is not libc's, as those of Rust: its words mean something else. */
-static bool
-in_system_call(const json_t *stack)
+static struct lock
+of_family(pid_t pid, const struct task_wait *wait, const struct waiting *waiting)
 {
-  const char *function = get_string(json_array_get(stack, 0), "function");
-  return function && !strcmp(function, "syscall");
+  struct lock lock = {.kind = waiting->kind, .address = wait->address};
+  switch (waiting->family) {
+  case MUTEX:
+    if (!mutex_words(pid, wait, &lock))
+      lock.kind = "pthread_mutex whose owner has ended";
+    break;
+  case RWLOCK: rwlock_words(pid, wait, &lock); break;
+  case CONDITION: condition_words(pid, wait, &lock); break;
+  case BARRIER: barrier_words(wait, &lock); break;
+  case NONE: break;
+  }
+  return lock;
 }
 
 struct lock
-lock_at(pid_t pid, uint64_t word, const json_t *stack)
+lock_at(pid_t pid, const struct task_wait *wait, const json_t *stack)
 {
   json_t *copy = json_pack("{s:O}", "stack", (json_t *)(uintptr_t)stack);
   symbolize_event(copy);
   const json_t *named = get_array(copy, "stack");
-  int kind = kind_of(named);
-  struct lock lock;
-  if (kind >= 0)
-    lock = (struct lock){kinds[kind].kind, owner_of(pid, word, kinds[kind].rule)};
-  else if (in_openmp(named))
-    lock = (struct lock){"barrier of an OpenMP team", 0};
-  else if (in_system_call(named))
-    lock = (struct lock){"futex", 0};
-  else
-    lock = guess(pid, word);
+  const struct waiting *waiting = find_waiting(named);
+  struct lock lock = waiting            ? of_family(pid, wait, waiting)
+                     : in_openmp(named) ? (struct lock){.kind = "barrier of an OpenMP team",
+                                                        .address = wait->address}
+                                        : guess_words(pid, wait);
   json_decref(copy);
   return lock;
+}
+
+bool
+lock_may_be_lost(pid_t pid, const struct task_wait *wait)
+{
+  struct lock mutex = {0}, rwlock = {0};
+  bool may = mutex_words(pid, wait, &mutex) && mutex.owner && !procfs_task_called(pid, mutex.owner);
+  rwlock_words(pid, wait, &rwlock);
+  return may || (rwlock.owner && !procfs_task_called(pid, rwlock.owner));
 }

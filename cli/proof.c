@@ -26,7 +26,7 @@ proof_say(json_t *proof, char *sentence)
 }
 
 /* Shared memory may be written by others, unless the lock is a private one in it. */
-static bool
+bool
 private_word(pid_t pid, const struct task_wait *task)
 {
   struct mapping mapping;
@@ -113,10 +113,10 @@ proof_event(const char *kind, const struct suspect *suspect, json_t *lock, json_
 }
 
 void
-proof_describe(json_t *described, uint64_t address, const struct lock *lock)
+proof_describe(json_t *described, const struct lock *lock)
 {
   char text[32];
-  snprintf(text, sizeof text, "0x%llx", (unsigned long long)address);
+  snprintf(text, sizeof text, "0x%llx", (unsigned long long)lock->address);
   json_object_set_new(described, "address", json_string(text));
   json_object_set_new(described, "kind", json_string(lock->kind));
   if (lock->owner)
@@ -127,7 +127,7 @@ bool
 proof_applies(pid_t pid, const struct wait_state *state)
 {
   for (size_t i = 0; i < state->count; i++)
-    if (!private_word(pid, &state->tasks[i]))
+    if (!state->tasks[i].for_handler && !private_word(pid, &state->tasks[i]))
       return false;
   return !shares_memory(pid);
 }
@@ -146,7 +146,7 @@ static struct waiter
 examine(pid_t pid, struct live *live, const struct task_wait *task)
 {
   struct waiter waiter = {.task = task, .stack = live_stack(live, task->tid)};
-  waiter.lock = lock_at(pid, task->address, waiter.stack);
+  waiter.lock = lock_at(pid, task, waiter.stack);
   if (waiter.lock.owner)
     waiter.holder = procfs_task_called(pid, waiter.lock.owner);
   if (waiter.holder)
@@ -179,19 +179,22 @@ rank(const struct waiter *waiter)
 static struct waiter
 find_waiter(pid_t pid, struct live *live, const struct wait_state *state, bool *owned)
 {
-  struct waiter found = examine(pid, live, &state->tasks[0]);
-  bool first_is_lost = found.lock.owner, all_owned = is_owned(&found);
-  size_t count = first_is_lost ? 1 : state->count;
-  for (size_t i = 1; i < count && i < MOST_EXAMINED; i++) {
+  struct waiter found = {0};
+  size_t count = state->count < MOST_EXAMINED ? state->count : MOST_EXAMINED;
+  bool first_is_lost = false, all_owned = true;
+  for (size_t i = 0; i < state->count && (i < count || !found.task) && !first_is_lost; i++) {
+    if (state->tasks[i].for_handler)
+      continue;
     struct waiter next = examine(pid, live, &state->tasks[i]), other = next;
+    first_is_lost = i == 0 && next.lock.owner;
     all_owned = all_owned && is_owned(&next);
-    if (rank(&next) > rank(&found)) {
+    if (!found.task || rank(&next) > rank(&found)) {
       other = found;
       found = next;
     }
     json_decref(other.stack);
   }
-  *owned = first_is_lost || (found.lock.owner && all_owned && count <= MOST_EXAMINED);
+  *owned = first_is_lost || (found.lock.owner && all_owned && state->count <= MOST_EXAMINED);
   return found;
 }
 
@@ -212,8 +215,8 @@ list_ending_handlers(pid_t pid)
   return list;
 }
 
-static void
-say_of_handlers(json_t *proof, pid_t pid, int signal, bool owned)
+void
+proof_say_handlers(json_t *proof, pid_t pid, int signal, bool owned)
 {
   if (signal) {
     const char *name = sigabbrev_np(signal);
@@ -228,6 +231,41 @@ say_of_handlers(json_t *proof, pid_t pid, int signal, bool owned)
   free(ending);
 }
 
+void
+proof_say_private(json_t *proof)
+{
+  proof_say(
+      proof,
+      xstrdup("the word it waits on lies in memory that no other process can write, and no other "
+              "process shares its address space"));
+}
+
+void
+proof_say_left_behind(json_t *proof, pid_t owner)
+{
+  proof_say(proof, xasprintf("the lock's owner, thread %d, is not a thread of this process: it was "
+                             "left behind by the fork",
+                             (int)owner));
+}
+
+static void
+say_of_tasks(json_t *proof, const struct wait_state *state)
+{
+  size_t in_futex = 0;
+  for (size_t i = 0; i < state->count; i++)
+    in_futex += !state->tasks[i].for_handler;
+  if (state->count == 1)
+    proof_say(proof, xstrdup("the process has one task, and it sleeps in a futex wait without a "
+                             "timeout"));
+  else if (in_futex == state->count)
+    proof_say(proof,
+              xasprintf("all %zu tasks sleep in futex waits without a timeout", state->count));
+  else
+    proof_say(proof, xasprintf("all %zu tasks sleep without a timeout: %zu in futex waits, the "
+                               "others until a signal handler has run, and none is installed",
+                               state->count, in_futex));
+}
+
 json_t *
 prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms)
 {
@@ -240,26 +278,16 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
   bool owned;
   struct waiter waiter = find_waiter(pid, live, state, &owned);
   const struct task_wait *task = waiter.task;
-  json_t *described = live_symbol(live, task->address);
+  json_t *described = live_symbol(live, waiter.lock.address);
   live_close(live);
   int signal = waking_signal(pid, owned, suspect->never_forked);
 
-  proof_say(
-      proof,
-      state->count == 1
-          ? xstrdup("the process has one task, and it sleeps in a futex wait without a timeout")
-          : xasprintf("all %zu tasks sleep in futex waits without a timeout", state->count));
+  say_of_tasks(proof, state);
   proof_say(proof,
             xasprintf("it has been in the same wait, uninterrupted, for %lld ms", waited_ms));
-  proof_say(
-      proof,
-      xstrdup("the word it waits on lies in memory that no other process can write, and no other "
-              "process shares its address space"));
+  proof_say_private(proof);
   if (waiter.lock.owner)
-    proof_say(proof,
-              xasprintf("the lock's owner, thread %d, is not a thread of this process: it was left "
-                        "behind by the fork",
-                        (int)waiter.lock.owner));
+    proof_say_left_behind(proof, waiter.lock.owner);
   else if (waiter.holder)
     proof_say(proof, xasprintf("the lock is held by thread %d of this process itself, which waits "
                                "too",
@@ -268,9 +296,9 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
     proof_say(
         proof,
         xstrdup("only a thread of this process could end the wait, and none is left to do it"));
-  say_of_handlers(proof, pid, signal, owned);
+  proof_say_handlers(proof, pid, signal, owned);
 
-  proof_describe(described, task->address, &waiter.lock);
+  proof_describe(described, &waiter.lock);
   if (waiter.holder)
     json_object_set_new(described, "held_by", json_integer(waiter.holder));
   json_t *event = proof_event(signal ? "suspect" : "deadlock", suspect, described, waiter.stack,

@@ -10,6 +10,15 @@
 /* Adds a sentence, and frees it. */
 void proof_say(json_t *proof, char *sentence);
 
+/* Sentences that several proofs have: who could write the word; that the lock's owner is not here;
+   which handler could end the wait (0: none; `owned` as below). */
+void proof_say_private(json_t *proof);
+void proof_say_left_behind(json_t *proof, pid_t owner);
+void proof_say_handlers(json_t *proof, pid_t pid, int signal, bool owned);
+
+/* Whether no other process can write the word that the task waits for. */
+bool private_word(pid_t pid, const struct task_wait *task);
+
 /* Whether another process shares the address space. */
 bool shares_memory(pid_t pid);
 
@@ -26,7 +35,7 @@ void proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner
 void proof_add_python(json_t *event, pid_t pid, pid_t tid);
 
 /* Address, kind and owner of a lock. */
-void proof_describe(json_t *described, uint64_t address, const struct lock *lock);
+void proof_describe(json_t *described, const struct lock *lock);
 
 /* Consumes the references. */
 json_t *proof_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,

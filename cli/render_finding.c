@@ -46,10 +46,14 @@ lock_name(const json_t *lock)
     return xstrdup(kind);
   const char *module = get_string(lock, "module"), *offset = get_string(lock, "offset");
   char *where = module ? xasprintf(" (%s+%s)", base_name(module), offset ? offset : "?")
-                       : xstrdup(" (not in a module: heap or stack)");
-  char *name = xasprintf("%s %s%s%s%s%s", kind ? kind : "futex", get_string(lock, "address"),
-                         symbol ? " `" : "", symbol ? symbol : "", symbol ? "`" : "", where);
+                       : xstrdup(" (not in a module: heap, stack or thread-local)");
+  long long into = get_integer(lock, "symbol_offset");
+  char *inside = into ? xasprintf("+0x%llx", into) : xstrdup("");
+  char *name =
+      xasprintf("%s %s%s%s%s%s%s", kind ? kind : "futex", get_string(lock, "address"),
+                symbol ? " `" : "", symbol ? symbol : "", inside, symbol ? "`" : "", where);
   free(where);
+  free(inside);
   return name;
 }
 
@@ -63,9 +67,10 @@ verdict(const json_t *finding, const char *lock, const char *missing)
     return xasprintf("spins, and seems to wait for what only a thread could do that %s", missing);
   if (is_what(finding, "own end"))
     return xstrdup("seems to wait for itself: no other process could end its wait");
-  const char *how = is_what(finding, "repeats") ? "waits again and again"
-                    : proven                    ? "waits forever"
-                                                : "may wait forever";
+  const char *how = is_what(finding, "repeats")  ? "waits again and again"
+                    : is_what(finding, "thread") ? "has a thread that may wait forever"
+                    : proven                     ? "waits forever"
+                                                 : "may wait forever";
   long long holder = get_integer(json_object_get(finding, "lock"), "held_by");
   if (holder)
     return xasprintf("%s for a lock that its own thread %lld holds", how, holder);
@@ -113,8 +118,22 @@ put_missing(FILE *out, const json_t *lock)
       {"barrier",
        "A barrier has no owner: a thread that was to arrive at it is not in this process."},
       {"barrier of an OpenMP team", "The threads of the team are not in this process."},
-      {"std::future or atomic wait",
-       "It has no owner: the thread that was to set the value is not in this process."},
+      {"std::future", "A std::future has no owner: the thread that was to set the value is not in "
+                      "this process."},
+      {"std::atomic wait",
+       "It has no owner: the thread that was to change the value is not in this process."},
+      {"std::counting_semaphore",
+       "A semaphore has no owner: the thread that was to release it is not in this process."},
+      {"std::latch",
+       "A latch has no owner: a thread that was to count it down is not in this process."},
+      {"std::barrier",
+       "A barrier has no owner: a thread that was to arrive at it is not in this process."},
+      {"Rust std::sync::mpsc channel",
+       "The thread that was to send something through the channel is not in this process."},
+      {"Rust std::thread::park", "The thread that was to unpark this one is not in this process."},
+      {"pthread_mutex whose owner has ended",
+       "The C library waits on purpose, and for ever: the thread that held this mutex, which "
+       "inherits\n  priorities, has ended without unlocking it."},
       {"end of a thread",
        "The thread whose end it waits for waits too, or is not in this process."},
   };

@@ -1,4 +1,5 @@
 #include "stack.h"
+#include "function_name.h"
 #include "json_get.h"
 #include "python_stack.h"
 #include "text.h"
@@ -28,6 +29,53 @@ is_c_library(const json_t *frame)
     if (!strncmp(name, names[i], strlen(names[i])))
       return true;
   return false;
+}
+
+/* What waits, of a C library that is linked statically. */
+static bool
+is_wait(const char *function)
+{
+  static const char *const names[] = {
+      "futex_",
+      "do_futex_wait",
+      "lll_lock_wait",
+      "pthread_mutex_lock",
+      "pthread_mutex_timedlock",
+      "pthread_mutex_clocklock",
+      "pthread_mutex_cond_lock",
+      "pthread_rwlock_rdlock",
+      "pthread_rwlock_wrlock",
+      "pthread_rwlock_timed",
+      "pthread_rwlock_clock",
+      "pthread_cond_wait",
+      "pthread_cond_timedwait",
+      "pthread_cond_clockwait",
+      "pthread_barrier_wait",
+      "pthread_clockjoin",
+      "pthread_join",
+      "sem_wait",
+      "sem_timedwait",
+      "sem_clockwait",
+      "new_sem_wait",
+      "syscall",
+  };
+  if (!function)
+    return false;
+  if (!strncmp(function, "__GI_", 5))
+    function += 5;
+  function += strspn(function, "_");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strncmp(function, names[i], strlen(names[i])))
+      return true;
+  return false;
+}
+
+bool
+stack_is_library(const json_t *frame)
+{
+  const char *function = get_string(frame, "function");
+  return is_c_library(frame) || is_ours(frame) || function_is_standard(function) ||
+         is_wait(function);
 }
 
 const char *
@@ -176,8 +224,7 @@ stack_print_thread(FILE *out, const json_t *thread, const char *key, int indent)
     fprintf(out, "%*s...\n", indent + PYTHON_INDENT, "");
 }
 
-/* The innermost frame that is neither of a C library nor ours; failing that, one not ours; or NULL.
- */
+/* The innermost frame of the program's own code; failing that, one not ours; or NULL. */
 static const json_t *
 place_frame(const json_t *stack)
 {
@@ -187,7 +234,7 @@ place_frame(const json_t *stack)
   {
     if (!first && !is_ours(frame))
       first = frame;
-    if (!is_ours(frame) && !is_c_library(frame))
+    if (!stack_is_library(frame))
       return frame;
   }
   return first;

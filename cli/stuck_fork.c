@@ -36,30 +36,23 @@ may_be_in(pid_t pid, uint64_t sp, const struct fork_code *code)
 }
 
 static struct forking *
-note(struct stuck_forks *forks, pid_t pid, pid_t tid, const struct task_wait *task)
+note(struct stuck_forks *forks, pid_t pid, struct task_wait *task)
 {
-  unsigned long long switches;
-  if (!procfs_sleeps(pid, tid, &switches))
+  if (!procfs_sleeps(pid, task->tid, &task->switches))
     return NULL;
   for (size_t i = 0; i < forks->count; i++) {
     struct forking *known = &forks->list[i];
-    if (known->pid != pid || known->tid != tid || known->sp != task->sp ||
-        known->word != task->address)
+    if (known->pid != pid || !task_wait_alike(&known->wait, task))
       continue;
     known->seen = true;
-    if (known->switches != switches)
+    if (known->wait.switches != task->switches)
       known->since_ns = clock_ns(CLOCK_MONOTONIC);
-    known->switches = switches;
+    known->wait.switches = task->switches;
     return known;
   }
   forks->list = xrealloc(forks->list, (forks->count + 1) * sizeof *forks->list);
-  forks->list[forks->count] = (struct forking){.pid = pid,
-                                               .tid = tid,
-                                               .sp = task->sp,
-                                               .word = task->address,
-                                               .switches = switches,
-                                               .since_ns = clock_ns(CLOCK_MONOTONIC),
-                                               .seen = true};
+  forks->list[forks->count] = (struct forking){
+      .pid = pid, .wait = *task, .since_ns = clock_ns(CLOCK_MONOTONIC), .seen = true};
   return &forks->list[forks->count++];
 }
 
@@ -114,12 +107,12 @@ make_event(const struct forking *forking, json_t *stack, const json_t *handler, 
            long long ms)
 {
   pid_t pid = forking->pid;
-  struct lock lock = lock_at(pid, forking->word, stack);
-  json_t *described = live_symbol(live, forking->word), *proof = json_array();
+  struct lock lock = lock_at(pid, &forking->wait, stack);
+  json_t *described = live_symbol(live, lock.address), *proof = json_array();
   if (lock.owner)
     lock.owner = procfs_task_called(pid, lock.owner);
-  proof_describe(described, forking->word, &lock);
-  char *exe = procfs_exe(pid), *name = procfs_name(pid, forking->tid);
+  proof_describe(described, &lock);
+  char *exe = procfs_exe(pid), *name = procfs_name(pid, forking->wait.tid);
   const char *module = get_string(handler, "module"), *function = get_string(handler, "function");
   char *safe_module = escaped(base_name(module)), *safe_function = escaped(function);
   proof_say(proof, xasprintf("the thread is in fork(), where it has slept in the same futex wait, "
@@ -131,7 +124,7 @@ make_event(const struct forking *forking, json_t *stack, const json_t *handler, 
   struct suspect suspect = {.pid = pid, .exe = exe};
   json_t *event = proof_event("suspect", &suspect, described, stack, proof, ms);
   json_object_set_new(event, "what", json_string("fork handler"));
-  json_object_set_new(event, "tid", json_integer(forking->tid));
+  json_object_set_new(event, "tid", json_integer(forking->wait.tid));
   json_object_set_new(event, "thread", json_string(name));
   json_object_set_new(event, "handler", json_string(handler ? safe_module : "the C library"));
   if (lock.owner)
@@ -149,7 +142,7 @@ judge(struct stuck_forks *forks, struct forking *forking, const struct fork_code
       long long now_ns)
 {
   struct live *live = live_open(forking->pid);
-  json_t *holder = json_pack("{s:o}", "stack", live_stack(live, forking->tid));
+  json_t *holder = json_pack("{s:o}", "stack", live_stack(live, forking->wait.tid));
   symbolize_event(holder);
   json_t *stack = get_array(holder, "stack");
   bool in_fork;
@@ -175,8 +168,7 @@ look_at(struct stuck_forks *forks, pid_t pid)
       continue;
     if (!code.end && !fork_code_find(pid, &code))
       break;
-    struct forking *forking =
-        may_be_in(pid, task.sp, &code) ? note(forks, pid, tids[i], &task) : NULL;
+    struct forking *forking = may_be_in(pid, task.sp, &code) ? note(forks, pid, &task) : NULL;
     long long now = clock_ns(CLOCK_MONOTONIC);
     if (forking && !forking->told && now - forking->since_ns >= forks->stuck_after_ns)
       judge(forks, forking, &code, now);

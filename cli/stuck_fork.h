@@ -2,16 +2,16 @@
 #ifndef FORKHOUND_STUCK_FORK_H
 #define FORKHOUND_STUCK_FORK_H
 
+#include "wait_state.h"
+
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 /* A thread that sleeps in a futex wait in a call of fork(). */
 struct forking {
-  pid_t pid, tid;
-  uint64_t sp, word;
-  unsigned long long switches;
+  pid_t pid;
+  struct task_wait wait;
   long long since_ns; /* CLOCK_MONOTONIC: it is in that wait at least so long */
   bool told, seen;
 };

@@ -49,8 +49,8 @@ suspect_spin(const struct suspect *suspect, const struct spin *spin, unsigned ti
                              (unsigned long long)spin->word));
   proof_say(proof, xstrdup("only a thread of this process could change it, there is no other, and "
                            "no signal handler is installed that could"));
-  struct lock lock = {"spin lock", 0};
-  proof_describe(described, spin->word, &lock);
+  struct lock lock = {.kind = "spin lock", .address = spin->word};
+  proof_describe(described, &lock);
   return finish("spin", suspect, described, stack, proof, spun_ms, 0);
 }
 
@@ -119,8 +119,8 @@ suspect_repeats(const struct suspect *suspect, const struct wait_state *state, u
     return NULL;
   struct live *live = live_open(pid);
   json_t *stack = live_stack(live, pid), *proof = json_array();
-  struct lock lock = lock_at(pid, task->address, stack);
-  json_t *described = live_symbol(live, task->address);
+  struct lock lock = lock_at(pid, task, stack);
+  json_t *described = live_symbol(live, lock.address);
   live_close(live);
   if (!lock.owner || procfs_task_called(pid, lock.owner) || waking_signal(pid, true, false)) {
     json_decref(stack);
@@ -132,9 +132,7 @@ suspect_repeats(const struct suspect *suspect, const struct wait_state *state, u
                              "same word in %lld ms, and in nothing else",
                              times, waited_ms));
   proof_say(proof, xstrdup("each of them has a timeout, after which it waits again"));
-  proof_say(proof, xasprintf("the lock's owner, thread %d, is not a thread of this process: it was "
-                             "left behind by the fork",
-                             (int)lock.owner));
-  proof_describe(described, task->address, &lock);
+  proof_say_left_behind(proof, lock.owner);
+  proof_describe(described, &lock);
   return finish("repeats", suspect, described, stack, proof, waited_ms, lock.owner);
 }

@@ -3,6 +3,7 @@
 #include "text.h"
 
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,34 +91,84 @@ add_task(struct wait_state *state, const struct task_wait *task)
   state->tasks[state->count++] = *task;
 }
 
+/* Calls that only a handler of a signal ends. */
+static bool
+waits_for_handler(const struct task_wait *task)
+{
+  switch (task->number) {
+  case SYS_pause:
+  case SYS_rt_sigsuspend: return true;
+  case SYS_poll: return !task->arguments[1] && (int)task->arguments[2] < 0;
+  case SYS_ppoll: return !task->arguments[1] && !task->arguments[2];
+  case SYS_select:
+  case SYS_pselect6: return !task->arguments[0] && !task->arguments[4];
+  default: return false;
+  }
+}
+
+/* Those of faults, and libc's own 32 and 33, do not come to a task that sleeps and has nobody to
+   send them. */
+static bool
+has_handler(pid_t pid)
+{
+  static const int of_own_doing[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGABRT,
+                                     SIGTRAP, SIGPIPE, SIGSYS, 32,     33};
+  unsigned long long caught = procfs_status(pid, 0, "SigCgt", 16);
+  for (size_t i = 0; i < sizeof of_own_doing / sizeof *of_own_doing; i++)
+    caught &= ~(1ull << (of_own_doing[i] - 1));
+  return caught != 0;
+}
+
 static void
+keep_futex_waits(struct wait_state *state)
+{
+  size_t kept = 0;
+  for (size_t i = 0; i < state->count; i++)
+    if (!state->tasks[i].for_handler)
+      state->tasks[kept++] = state->tasks[i];
+  state->others += state->count - kept;
+  state->count = kept;
+}
+
+/* False: no task of it is in a futex wait without a timeout. */
+static bool
 read_all(pid_t pid, struct wait_state *state)
 {
   pid_t *tids;
-  size_t count = procfs_tasks(pid, &tids);
-  bool all = count > 0;
-  for (size_t i = 0; i < count && all; i++) {
-    struct task_wait task;
-    all = wait_state_of_task(pid, tids[i], &task);
-    if (all)
+  size_t count = procfs_tasks(pid, &tids), in_futex = 0;
+  for (size_t i = 0; i < count; i++) {
+    struct task_wait task = {.tid = tids[i]};
+    enum wait_kind kind = read_task(pid, -1, &task);
+    task.for_handler = kind != WAIT_FUTEX && kind != WAIT_RUNNING && waits_for_handler(&task);
+    if (kind == WAIT_FUTEX || task.for_handler)
       add_task(state, &task);
+    in_futex += kind == WAIT_FUTEX;
   }
   free(tids);
-  if (all)
-    return;
-  wait_state_free(state);
-  state->kind = WAIT_NONE;
+  state->others = count - state->count;
+  if (!in_futex) {
+    wait_state_free(state);
+    return false;
+  }
+  if (state->others || (in_futex < state->count && has_handler(pid)))
+    keep_futex_waits(state);
+  state->kind = state->others ? WAIT_PARTLY : WAIT_FUTEX;
+  return true;
 }
 
 void
 wait_state_read(pid_t pid, int fd, struct wait_state *state)
 {
   struct task_wait task = {.tid = pid};
-  *state = (struct wait_state){.kind = read_task(pid, fd, &task)};
+  enum wait_kind kind = read_task(pid, fd, &task);
+  *state = (struct wait_state){.kind = WAIT_GONE};
+  if (kind == WAIT_GONE)
+    return;
   /* Most often there is one task, and it does something else. */
-  if (state->kind == WAIT_FUTEX)
-    read_all(pid, state);
-  else if (state->kind > WAIT_FUTEX)
+  if ((kind == WAIT_FUTEX || procfs_task_count(pid) > 1) && read_all(pid, state))
+    return;
+  state->kind = kind == WAIT_FUTEX ? WAIT_NONE : kind;
+  if (kind > WAIT_PARTLY)
     add_task(state, &task);
 }
 
@@ -137,6 +188,13 @@ wait_state_free(struct wait_state *state)
   *state = (struct wait_state){0};
 }
 
+bool
+task_wait_alike(const struct task_wait *a, const struct task_wait *b)
+{
+  return a->tid == b->tid && a->number == b->number && a->arguments[0] == b->arguments[0] &&
+         a->operation == b->operation && a->sp == b->sp && a->pc == b->pc;
+}
+
 static bool
 equal(const struct wait_state *a, const struct wait_state *b, bool uninterrupted)
 {
@@ -144,9 +202,7 @@ equal(const struct wait_state *a, const struct wait_state *b, bool uninterrupted
     return false;
   for (size_t i = 0; i < a->count; i++) {
     const struct task_wait *x = &a->tasks[i], *y = &b->tasks[i];
-    if (x->tid != y->tid || x->number != y->number || x->arguments[0] != y->arguments[0] ||
-        x->operation != y->operation || x->sp != y->sp || x->pc != y->pc ||
-        (uninterrupted && x->switches != y->switches))
+    if (!task_wait_alike(x, y) || (uninterrupted && x->switches != y->switches))
       return false;
   }
   return true;

@@ -69,6 +69,7 @@ forget(struct watch *watch, size_t i)
   struct watched *watched = &watch->list[i];
   wait_state_free(&watched->endless.state);
   wait_state_free(&watched->repeats.state);
+  stuck_tasks_free(&watched->stuck);
   if (watched->fd >= 0) {
     close(watched->fd);
     watch->open_files--;
@@ -308,6 +309,23 @@ look_at_repeats(struct watch *watch, struct watched *watched, struct wait_state 
   tell(watch, watched, event);
 }
 
+static void
+look_at_tasks(struct watch *watch, struct watched *watched, const struct wait_state *now,
+              long long now_ns)
+{
+  const struct stuck_task *stuck;
+  if (watched->stuck_told)
+    return;
+  stuck_tasks_note(&watched->stuck, watched->pid, now, now_ns);
+  while (!watched->stuck_told &&
+         (stuck = stuck_tasks_next(&watched->stuck, watched->pid, now_ns, watch->stuck_after_ns))) {
+    struct suspect suspect = accused(watched);
+    json_t *event =
+        prove_task(&suspect, &stuck->wait, now->others, (now_ns - stuck->since_ns) / 1000000);
+    watched->stuck_told = tell(watch, watched, event);
+  }
+}
+
 /* False: it has gone. */
 static bool
 look(struct watch *watch, struct watched *watched, long long now_ns)
@@ -322,12 +340,18 @@ look(struct watch *watch, struct watched *watched, long long now_ns)
     watched->busy.since_ns = 0;
   if (now.kind != WAIT_FUTEX_TIMED && now.kind != WAIT_RUNNING)
     wait_state_free(&watched->repeats.state);
+  if (now.kind != WAIT_FUTEX && now.kind != WAIT_PARTLY)
+    stuck_tasks_free(&watched->stuck);
   switch (now.kind) {
   case WAIT_GONE: return lives(watched);
   case WAIT_RUNNING: look_at_busy(watch, watched, now_ns); break;
   case WAIT_FUTEX_TIMED: look_at_repeats(watch, watched, &now, now_ns); break;
   case WAIT_FUTEX:
   case WAIT_FILE: look_at_wait(watch, watched, &now, now_ns); break;
+  case WAIT_PARTLY:
+    look_at_tasks(watch, watched, &now, now_ns);
+    wait_state_free(&now);
+    break;
   case WAIT_NONE: break;
   }
   return true;

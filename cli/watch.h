@@ -3,6 +3,7 @@
 #define FORKHOUND_WATCH_H
 
 #include "model.h"
+#include "stuck_task.h"
 #include "wait_state.h"
 
 /* A wait without an end. */
@@ -44,6 +45,8 @@ struct watched {
   struct endless endless;
   struct busy busy;
   struct repeats repeats;
+  struct stuck_tasks stuck; /* while others of its tasks go on */
+  bool stuck_told;
 };
 
 struct watch {

@@ -1,6 +1,7 @@
-// A C++ lock of the kind named is held by a thread at the fork, or waits for one that does not exist in
-// the child (test_deadlock.py).
+// A C++ lock of the kind named is held by a thread at the fork, or waits for one that does not
+// exist in the child (test_deadlock.py).
 #include <atomic>
+#include <barrier>
 #include <condition_variable>
 #include <cstring>
 #include <future>
@@ -20,6 +21,8 @@ static std::atomic<int> word(0), ready(0);
 static std::promise<int> promise;
 static std::condition_variable condition;
 static std::latch latch(2);
+static std::barrier barrier(2);
+static std::atomic<char> character(0);
 static const char *kind;
 
 struct slow {
@@ -84,6 +87,10 @@ wait_in_child()
     condition.wait(lock);
   } else if (is("latch")) {
     latch.wait();
+  } else if (is("barrier")) {
+    barrier.arrive_and_wait();
+  } else if (is("character")) {
+    character.wait(0);
   }
 }
 

@@ -23,6 +23,9 @@ KINDS = {
     "rwlock_by_reader": "pthread_rwlock", "condition": "condition variable", "barrier": "barrier",
     "semaphore": "semaphore", "futex": "futex",
 }
+# Of the objects in the structure of the program: sizes are those of glibc on x86-64.
+OFFSETS = {"pthread_rwlock": 40, "condition variable": 96, "barrier": 144, "semaphore": 176,
+           "futex": 208}
 OWNED = {"normal", "recursive", "errorcheck", "adaptive", "robust", "pshared", "rwlock_write",
          "rwlock_read"}
 
@@ -35,6 +38,7 @@ def proven(kind):
         lock = finding["lock"]
         assert lock["kind"] == KINDS[kind], lock
         assert lock.get("symbol") == "private_locks", lock
+        assert lock.get("symbol_offset", 0) == OFFSETS.get(KINDS[kind], 0), lock
         (first,) = run.first_forks
         if kind in OWNED:
             assert lock["owner_tid"] == first["others"][0]["tid"], lock
@@ -52,21 +56,30 @@ def proven(kind):
 
 
 CXX_KINDS = ("mutex", "recursive", "shared_write", "shared_read", "shared_by_reader", "guard",
-             "semaphore", "atomic", "future", "condition", "latch")
+             "semaphore", "atomic", "future", "condition", "latch", "barrier", "character")
+CXX_NAMES = {"shared": "pthread_rwlock", "guard": "guard of a static variable",
+             "semaphore": "std::counting_semaphore", "atomic": "std::atomic wait",
+             "future": "std::future", "condition": "condition variable", "latch": "std::latch",
+             "barrier": "std::barrier", "character": "std::atomic wait"}
 CXX_OWNED = {"mutex", "recursive", "shared_write", "shared_read"}
 
 
 def proven_cxx(kind):
     def test():
-        run = driven([build_cxx("cxx_locks", "-std=c++20"), kind])
+        # The functions that tell are compiled into the program, where -O2 leaves out some.
+        run = driven([build_cxx("cxx_locks", "-std=c++20", "-O0"), kind])
         assert run.status == 66, (run.status, run.err)
         (finding,) = run.named("deadlock")
         owner = finding["lock"].get("owner_tid")
         expected = run.first_forks[0]["others"][0]["tid"] if kind in CXX_OWNED else None
         assert owner == expected, finding["lock"]
-        symbol = {"guard": "guard variable for made_once()::instance"}.get(kind, kind.split("_")[0])
-        if kind not in ("atomic", "future"):
+        assert finding["lock"]["kind"] == CXX_NAMES.get(kind.split("_")[0], "pthread_mutex"), finding
+        symbol = {"guard": "guard variable for made_once()::instance",
+                  "atomic": "word"}.get(kind, kind.split("_")[0])
+        if kind not in ("future", "barrier", "character"):  # the last two by a word of the library
             assert finding["lock"]["symbol"] == symbol, finding["lock"]
+        caller = "made_once" if kind == "guard" else "wait_in_child"
+        assert f" in {caller}, forked at " in run.err, run.err
     return test
 
 
@@ -340,19 +353,35 @@ def test_diagnose_in_another_namespace():
         assert run.returncode == 66 and expected in run.stdout, (kind, run.stdout)
 
 
-def test_rust_mutex():
+def test_rust_locks():
     if not shutil.which("rustc"):
         raise Skip("rustc is not installed")
     target = BUILD / "programs/rust_lock"
     target.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["rustc", "-g", "-C", "symbol-mangling-version=v0", "-o", str(target),
                     str(PROGRAMS / "rust_lock.rs")], check=True)
-    run = driven([target])
-    (finding,) = run.named("deadlock")
-    assert run.status == 66 and finding["lock"]["kind"] == "futex", (run.status, run.err)
-    assert "owner_tid" not in finding["lock"], finding["lock"]
-    assert " rust_lock::main " in run.err and " rust_lock::main::{closure#0} " in run.err, run.err
-    assert "`rust_lock::MUTEX`" in run.err and "_RN" not in run.err, run.err
+    kinds = {"mutex": "Mutex", "rwlock": "RwLock", "condvar": "Condvar", "once": "Once"}
+    tests = {kind: rust(target, kind, f"Rust std::sync::{name}") for kind, name in kinds.items()}
+    tests["park"] = rust(target, "park", "Rust std::thread::park")
+    tests["channel"] = rust(target, "channel", "Rust std::sync::mpsc channel")
+    side_by_side(tests, 3)
+
+
+def rust(target, kind, name):
+    def test():
+        run = driven([target, kind])
+        (finding,) = run.named("deadlock")
+        assert run.status == 66 and finding["lock"]["kind"] == name, (run.status, run.err)
+        assert "owner_tid" not in finding["lock"], finding["lock"]
+        assert " rust_lock::main " in run.err and " rust_lock::main::{closure#0} " in run.err
+        symbol = {"mutex": "MUTEX", "rwlock": "RWLOCK", "condvar": "CONDVAR", "once": "ONCE"}
+        assert kind not in symbol or f"`rust_lock::{symbol[kind]}" in run.err, run.err
+        assert "_RN" not in run.err, run.err
+        # Neither of them names the standard library, in which the waits are.
+        (summary,) = (l for l in run.err.splitlines() if l.startswith("SUMMARY: forkhound: deadlock"))
+        assert "rust_lock.rs:" in summary and " in rust_lock::wait, forked at " in summary, summary
+        assert "std::" in " ".join(f.get("function", "") for f in finding["stack"]), finding
+    return test
 
 
 def test_actions():
