@@ -1,4 +1,5 @@
 #include "symbolize.h"
+#include "compile_unit.h"
 #include "demangle.h"
 #include "json_get.h"
 #include "text.h"
@@ -19,7 +20,8 @@ struct module {
   Dwfl *dwfl;
   Dwfl_Module *handle; /* NULL: not to be read */
   char *build_id;      /* hex; NULL: none */
-  json_t *cache;       /* address to array of frames without pc, module, offset */
+  struct unit_ranges *units;
+  json_t *cache; /* address to array of frames without pc, module, offset */
 };
 
 static struct module *modules;
@@ -193,15 +195,17 @@ look_up(struct module *module, GElf_Addr address)
   json_t *frames = json_array();
   json_t *frame = json_object();
   Dwarf_Addr bias = 0;
-  Dwarf_Die *cu = dwfl_module_addrdie(module->handle, address, &bias);
+  Dwarf_Die *cu = compile_unit(module->handle, &module->units, address, &bias);
   const char *directory = NULL;
   if (cu) {
     Dwarf_Attribute attribute;
     directory = dwarf_formstring(dwarf_attr(cu, DW_AT_comp_dir, &attribute));
   }
-  Dwfl_Line *line = dwfl_module_getsrc(module->handle, address);
+  Dwarf_Line *line = cu ? dwarf_getsrc_die(cu, address - bias) : NULL;
   int number = 0;
-  const char *file = line ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+  const char *file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
+  if (file)
+    dwarf_lineno(line, &number);
   set_line(frame, directory, file, number);
 
   Dwarf_Die *scopes = NULL;

@@ -95,14 +95,15 @@ def driven_until_found(command, *options, limit=LIMIT, **how):
         return Run(process, read_events(log))
 
 
-def build_program(name, *flags):
-    """The program built by gcc, rebuilt when its source or a header is newer."""
+def build_program(name, *flags, compiler="gcc"):
+    """The program, rebuilt when its source or a header is newer."""
     source = PROGRAMS / f"{name}.c"
-    target = BUILD / "programs" / "-".join([name, *(f.strip("-=") for f in flags)])
+    by = [] if compiler == "gcc" else [compiler]
+    target = BUILD / "programs" / "-".join([name, *by, *(f.strip("-=") for f in flags)])
     newest = max(path.stat().st_mtime for path in (source, *PROGRAMS.glob("*.h")))
     if not target.exists() or target.stat().st_mtime < newest:
         target.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-O1", "-g", "-D_GNU_SOURCE", "-pthread", *flags, "-o", str(target),
+        subprocess.run([compiler, "-O1", "-g", "-D_GNU_SOURCE", "-pthread", *flags, "-o", str(target),
                         str(source), "-lutil"], check=True)
     return target
 

@@ -1,8 +1,10 @@
 """Locks at unusual places, and unusual ways to wait for one: what the report names."""
 
+import shutil
 import signal
 
-from harness import build_program, driven_until_found, side_by_side
+from harness import build_program, driven, driven_until_found, side_by_side
+from run import Skip
 
 # What the program waits for to the kind, and whether its owner is known.
 KINDS = {
@@ -49,3 +51,15 @@ def test_owner_of_an_inheriting_mutex_has_ended():
     assert finding["lock"]["kind"] == "pthread_mutex whose owner has ended", finding["lock"]
     assert "module" not in finding["lock"] and "owner_tid" not in finding["lock"], finding["lock"]
     assert "has ended without unlocking it" in run.err, run.err
+
+
+def test_program_of_clang():
+    """Its debug information has no table of addresses."""
+    if not shutil.which("clang"):
+        raise Skip("clang is not installed")
+    program = build_program("places", compiler="clang")
+    run = driven([program, "mutex", "program"], "--stuck-after", "0.5")
+    (finding,) = run.named("deadlock")
+    for stack in (finding["stack"], run.first_forks[0]["site"]):
+        own = [f for f in stack if f.get("module") == str(program) and f["function"] != "_start"]
+        assert own and all(f["file"].endswith("places.c") and f["line"] for f in own), stack
