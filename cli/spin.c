@@ -23,8 +23,9 @@ enum {
   MOST_STRIDE = 64
 };
 
-/* Where many tasks want a processor each step takes a turn of all of them. */
-static const long long PATIENCE_NS = 300000000;
+/* Where many tasks want a processor each step takes a turn of all of them: then only a loop is looked
+   for. */
+static const long long PATIENCE_NS = 300000000, MOST_PATIENCE_NS = 3000000000;
 
 enum { RSP = 4 };
 
@@ -161,12 +162,19 @@ may_wait(struct trace *trace)
   return !trace->period || sort_registers(trace, &exact);
 }
 
+static bool
+is_patient(const struct tracer *tracer, const struct trace *trace)
+{
+  long long age = tracer_age_ns(tracer);
+  return age < PATIENCE_NS || (age < MOST_PATIENCE_NS && !find_period(trace));
+}
+
 /* True if the steps were of instructions that a loop that waits may have. */
 static bool
 record(struct tracer *tracer, struct trace *trace)
 {
   bool calls = false;
-  while (trace->count < STEPS && tracer_age_ns(tracer) < PATIENCE_NS) {
+  while (trace->count < STEPS && is_patient(tracer, trace)) {
     struct user_regs_struct registers;
     struct step *step = &trace->steps[trace->count];
     if (ptrace(PTRACE_GETREGS, tracer->pid, NULL, &registers))

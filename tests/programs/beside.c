@@ -21,6 +21,7 @@ static pthread_mutex_t of_never = PTHREAD_MUTEX_INITIALIZER;
 static sem_t semaphore;
 static pthread_barrier_t held;
 static volatile sig_atomic_t asked;
+static sigset_t asks;
 
 static void
 init(void)
@@ -66,7 +67,6 @@ wait_for_lock(void)
 static void
 release(void)
 {
-  usleep(LONG);
   if (strcmp(kind, "semaphore") == 0)
     sem_post(&semaphore);
   else
@@ -85,10 +85,17 @@ do_other(void)
 {
   struct timespec moment = {0, 50000000};
   sigset_t none;
+  int number;
 
   sigemptyset(&none);
-  if (strcmp(other, "releases") == 0)
+  if (strcmp(other, "releases") == 0) {
+    usleep(LONG);
     release();
+  }
+  if (strcmp(other, "obeys") == 0) {  // the test, when it has seen what it waits for
+    sigwait(&asks, &number);
+    release();
+  }
   if (strcmp(other, "asked") == 0) {
     while (!asked)
       sigsuspend(&none);
@@ -125,14 +132,12 @@ static void
 be_child(void)
 {
   pthread_t thread;
-  sigset_t asks;
 
-  if (strcmp(other, "asked") == 0) {  // only the thread that waits for it takes the signal
+  sigemptyset(&asks);
+  sigaddset(&asks, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &asks, NULL);  // only the thread that waits for it takes it
+  if (strcmp(other, "asked") == 0)
     signal(SIGUSR1, ask);
-    sigemptyset(&asks);
-    sigaddset(&asks, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, &asks, NULL);
-  }
   if (strcmp(other, "idles") == 0) {  // a pool whose work is done by the first thread
     pthread_create(&thread, NULL, other_in_thread, NULL);
     for (int i = 0; i < 40; i++)

@@ -1,5 +1,6 @@
 // A lock of the kind named is held by a thread at the fork; the child waits for it
-// (test_deadlock.py). With a second argument the wait does end, in the way named.
+// (test_deadlock.py). With a second argument the wait does end, in the way named: the signals of
+// "handler", "alarm" and "beside" are sent by the test, when it has seen what it waits for.
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -164,7 +165,7 @@ main(int argc, char **argv)
       signal(SIGUSR1, post);
     if (ends("alarm")) {
       signal(SIGALRM, post);
-      alarm(3);
+      alarm(3600);
     }
     if (ends("joined") || ends("beside") || ends("alone"))
       pthread_create(&thread, NULL, wait_in_thread, NULL);
@@ -180,10 +181,6 @@ main(int argc, char **argv)
       wait_in_child();
     }
     _exit(0);
-  }
-  if (ends("handler") || ends("beside")) {
-    usleep(2500000);
-    kill(child, SIGUSR1);
   }
   if (ends("left"))
     return 0;

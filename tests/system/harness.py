@@ -73,8 +73,8 @@ def driven(command, *options, **how):
         return Run(process, read_events(log))
 
 
-def driven_until_found(command, *options, limit=LIMIT, **how):
-    """Ends each process that is suspected, as soon as it is: it would never end by itself."""
+def driven_until_found(command, *options, limit=LIMIT, sent=signal.SIGKILL, **how):
+    """Sends each process that is suspected the signal that ends it, or its wait, as soon as it is."""
     with tempfile.TemporaryDirectory() as folder:
         log, out, err = (Path(folder) / name for name in ("events", "out", "err"))
         how.setdefault("env", environment())
@@ -89,7 +89,7 @@ def driven_until_found(command, *options, limit=LIMIT, **how):
                     event = json.loads(line) if '"suspect"' in line else {}
                     if event.get("event") == "suspect" and event["pid"] not in ended:
                         ended.add(event["pid"])
-                        os.kill(event["pid"], signal.SIGKILL)
+                        os.kill(event["pid"], sent)
                 time.sleep(0.05)
         process.stdout, process.stderr = out.read_text(), err.read_text(errors="replace")
         return Run(process, read_events(log))

@@ -20,7 +20,7 @@ ENDLESS = {
 }
 # These end:
 ENDS = {
-    "normal releases": "suspect", "normal releases second": "suspect", "semaphore releases": None,
+    "normal obeys": "suspect", "normal obeys second": "suspect", "semaphore releases": None,
     "semaphore releases second": None, "semaphore asked": None,
     # Locked by the thread that forks, which unlocks it in the child.
     "normal releases heir": None,
@@ -51,7 +51,8 @@ def endless(words, expected):
 
 def ends(words, expected):
     def test():
-        run = driven([build_program("beside"), *words.split()], "--stuck-after", "0.5")
+        run = driven_until_found([build_program("beside"), *words.split()], "--stuck-after", "0.5",
+                                 sent=signal.SIGUSR1)
         assert found(run) == ([expected] if expected else []), (run.status, run.err)
         assert run.status == 0, (run.status, run.err)
     return test

@@ -83,11 +83,17 @@ def proven_cxx(kind):
     return test
 
 
+# What the test sends to end a wait, when it has been suspected: never too early, however slow it is.
+SENT = {"handler": signal.SIGUSR1, "beside": signal.SIGUSR1, "alarm": signal.SIGALRM,
+        "jump": signal.SIGUSR1, "signal": signal.SIGUSR1, "timer": signal.SIGALRM,
+        "jump_from_mutex": signal.SIGALRM, "jump_by_posix_timer": signal.SIGRTMIN}
+
+
 def not_proven(kind, ending=None, finding=None, limit="4"):
     def test():
         command = [build_program("locks"), kind] + ([ending] if ending else [])
-        run = (driven(command, "--time-limit", limit) if ending or not finding
-               else driven_until_found(command))
+        run = (driven_until_found(command, sent=SENT.get(ending, signal.SIGKILL)) if finding
+               else driven(command, "--time-limit", limit))
         assert not run.named("deadlock"), run.named("deadlock")
         assert [e["event"] for e in run.events if e["event"] in ("suspect", "deadlock")] == (
             [finding] if finding else []), run.err
@@ -109,7 +115,8 @@ def join_hangs():
 
 def wait_ends(kind):
     def test():
-        run = driven([build_program("ends"), kind], "--stuck-after", "0.5")
+        run = driven_until_found([build_program("ends"), kind], "--stuck-after", "0.5",
+                                 sent=SENT.get(kind, signal.SIGKILL))
         if kind == "join" and join_hangs():
             assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err)
             return
@@ -161,8 +168,8 @@ def twenty(command, finding):
         script = f"for i in $(seq {at_once}); do {program} {' '.join(words)} & done; wait"
         found = []
         for _ in range(20 // at_once):
-            ends = name == "ends" or "handler" in words or "alarm" in words
-            run = (driven if ends else driven_until_found)(["sh", "-c", script])
+            sent = SENT.get(words[-1] if words else None, signal.SIGKILL)
+            run = driven_until_found(["sh", "-c", script], sent=sent)
             found += [(e["event"], e["pid"]) for e in run.events
                       if e["event"] in ("suspect", "deadlock")]
         assert sorted(e for e, _ in found) == ([finding] * 20 if finding else []), (
@@ -454,7 +461,8 @@ def test_thread_of_the_child_that_waits():
             assert finding["owner"]["tid"] == run.first_forks[0]["others"][0]["tid"], finding
     run = driven([program, "condition", "joined"], "--stuck-after", "0.5")
     assert run.named("deadlock")[0]["lock"]["kind"] == "condition variable", run.err
-    run = driven([program, "normal", "beside"], "--stuck-after", "0.5")  # its first thread goes on
+    run = driven_until_found([program, "normal", "beside"], "--stuck-after", "0.5",
+                             sent=signal.SIGUSR1)  # its first thread goes on
     assert run.status == 0 and len(run.named("suspect")) == 1, (run.status, run.err)
 
 

@@ -115,16 +115,31 @@ def test_stuck_fork_handler():
 
 def diagnosed(*command):
     """What diagnose prints about a program that was not started under forkhound."""
-    with subprocess.Popen([str(c) for c in command]) as process:
-        for _ in range(20):  # the program may not have got there yet
-            run = execute([COMMAND, "diagnose", "--stuck-after", "0.5", process.pid])
-            if "SUSPECT" in run.stdout:
-                break
-        events = execute([COMMAND, "diagnose", "--json", "--stuck-after", "0.5", process.pid])
-        for event in map(json.loads, events.stdout.splitlines()):
-            os.kill(event["pid"], signal.SIGKILL)
-        process.wait()
+    with subprocess.Popen([str(c) for c in command], start_new_session=True) as process:
+        try:
+            for _ in range(20):  # the program may not have got there yet
+                run = execute([COMMAND, "diagnose", "--stuck-after", "0.5", process.pid])
+                if "SUSPECT" in run.stdout:
+                    break
+        finally:  # whatever was found: nothing else would end it
+            os.killpg(process.pid, signal.SIGKILL)
     return run
+
+
+def test_little_of_a_processor():
+    """Where others want it too, one that yields is stepped through slowly."""
+    program = build_program("spins")
+    alone = {min(os.sched_getaffinity(0))}
+    os.sched_setaffinity(0, alone)
+    others = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(12)]
+    os.sched_setaffinity(0, range(os.cpu_count()))
+    try:
+        run = diagnosed("taskset", "-c", str(*alone), program, "yield")
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    assert "spins, and seems to wait for" in run.stdout, run.stdout
 
 
 def test_diagnose():
