@@ -170,3 +170,23 @@ def test_file_capabilities():
             give(program, capabilities)
             run = execute([COMMAND, "run", "-v", "--", "sh", "-c", f"{program}; exit $?"], cwd="/", **user)
             assert run.returncode == 5 and "capabilities" not in run.stderr, (capabilities, run.stderr)
+
+
+def test_other_root_directory():
+    """The run directory is not there: the process itself reports, once, that the command is not told."""
+    if os.geteuid():
+        raise Skip("only root may call chroot()")
+    code = """if 1:
+        import os, sys, threading, time
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+        os.chroot(sys.argv[1])
+        for _ in range(2):
+            if os.fork() == 0:
+                os._exit(0)
+            os.wait()
+        os._exit(3)"""
+    with tempfile.TemporaryDirectory() as root:
+        run = driven(["python3", "-E", "-c", code, root], "--fail-on", "hazard")
+    assert run.status == 3 and not run.named("fork"), (run.status, run.err)
+    assert run.err.count("forkhound: cannot append to the event file") == 1, run.err
+    assert "forkhound: HAZARD: child " in run.err, run.err
