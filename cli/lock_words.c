@@ -109,7 +109,9 @@ barrier_words(const struct task_wait *wait, struct lock *lock)
 
 /* A robust or priority-inheriting mutex holds its owner's tid in the lock word too (futex(2));
    another held one is 2, with the owner behind it; one thread, the owner, uses it. A semaphore
-   without a token is 0 and followed by the number of its waiters (struct new_sem). */
+   without a token is 0 and followed by the number of its waiters (struct new_sem); so is the round
+   of a barrier by the number of its threads, but that word is not at the beginning of its object.
+ */
 struct lock
 guess_words(pid_t pid, const struct task_wait *wait)
 {
@@ -122,7 +124,7 @@ guess_words(pid_t pid, const struct task_wait *wait)
     mutex_words(pid, wait, &lock);
   if (lock.owner)
     lock.kind = "pthread_mutex";
-  else if (mutex.lock == 0 && mutex.count > 0 && mutex.count < USERS_MOST)
+  else if (wait->address % 8 == 0 && mutex.lock == 0 && mutex.count > 0 && mutex.count < USERS_MOST)
     lock.kind = "semaphore";
   return lock;
 }

@@ -23,8 +23,8 @@ enum {
   MOST_STRIDE = 64
 };
 
-/* Where many tasks want a processor each step takes a turn of all of them: then only a loop is looked
-   for. */
+/* Where many tasks want a processor each step takes a turn of all of them: then only a loop is
+   looked for. */
 static const long long PATIENCE_NS = 300000000, MOST_PATIENCE_NS = 3000000000;
 
 enum { RSP = 4 };

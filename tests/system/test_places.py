@@ -1,9 +1,12 @@
 """Locks at unusual places, and unusual ways to wait for one: what the report names."""
 
+import json
+import os
 import shutil
 import signal
+import subprocess
 
-from harness import build_program, driven, driven_until_found, side_by_side
+from harness import COMMAND, build_program, driven, driven_until_found, execute, side_by_side
 from run import Skip
 
 # What the program waits for to the kind, and whether its owner is known.
@@ -63,3 +66,36 @@ def test_program_of_clang():
     for stack in (finding["stack"], run.first_forks[0]["site"]):
         own = [f for f in stack if f.get("module") == str(program) and f["function"] != "_start"]
         assert own and all(f["file"].endswith("places.c") and f["line"] for f in own), stack
+
+
+def diagnosed(program, kind):
+    """The finding about a program that the library cannot be loaded into."""
+    with subprocess.Popen([str(program), kind, "heap"], stdout=subprocess.PIPE, text=True,
+                          start_new_session=True) as process:
+        try:
+            address = process.stdout.readline().strip()
+            for _ in range(20):  # the program may not have forked yet
+                run = execute([COMMAND, "diagnose", "--json", "--stuck-after", "0.3", process.pid])
+                if run.stdout:
+                    break
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    return json.loads(run.stdout), address
+
+
+def test_static_program():
+    """Its C library's functions are its own: told by their names or, stripped, by the words."""
+    program = build_program("places", "-static-pie")
+    stripped = program.with_name("places-stripped")
+    subprocess.run(["strip", "-o", str(stripped), str(program)], check=True)
+    for kind, (name, owned) in KINDS.items():
+        if kind.endswith("_timed"):
+            continue
+        finding, address = diagnosed(program, kind)
+        lock = finding["lock"]
+        assert (lock["kind"], lock["address"]) == (name, address), (kind, finding)
+        assert ("owner_tid" in lock) == owned and finding["event"] == "deadlock", (kind, finding)
+    for kind, name in (("mutex", "pthread_mutex"), ("barrier", "futex"), ("condition", "futex")):
+        finding, _ = diagnosed(stripped, kind)
+        assert finding["lock"]["kind"] == name, (kind, finding)
+
