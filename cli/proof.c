@@ -179,16 +179,17 @@ rank(const struct waiter *waiter)
 static struct waiter
 find_waiter(pid_t pid, struct live *live, const struct wait_state *state, bool *owned)
 {
-  struct waiter found = {0};
-  size_t count = state->count < MOST_EXAMINED ? state->count : MOST_EXAMINED;
-  bool first_is_lost = false, all_owned = true;
-  for (size_t i = 0; i < state->count && (i < count || !found.task) && !first_is_lost; i++) {
+  size_t at = 0, count = state->count < MOST_EXAMINED ? state->count : MOST_EXAMINED;
+  while (state->tasks[at].for_handler) /* not all are */
+    at++;
+  struct waiter found = examine(pid, live, &state->tasks[at]);
+  bool first_is_lost = at == 0 && found.lock.owner, all_owned = is_owned(&found);
+  for (size_t i = at + 1; i < count && !first_is_lost; i++) {
     if (state->tasks[i].for_handler)
       continue;
     struct waiter next = examine(pid, live, &state->tasks[i]), other = next;
-    first_is_lost = i == 0 && next.lock.owner;
     all_owned = all_owned && is_owned(&next);
-    if (!found.task || rank(&next) > rank(&found)) {
+    if (rank(&next) > rank(&found)) {
       other = found;
       found = next;
     }

@@ -165,8 +165,11 @@ wait_state_read(pid_t pid, int fd, struct wait_state *state)
   if (kind == WAIT_GONE)
     return;
   /* Most often there is one task, and it does something else. */
-  if ((kind == WAIT_FUTEX || procfs_task_count(pid) > 1) && read_all(pid, state))
+  struct wait_state all = {0};
+  if ((kind == WAIT_FUTEX || procfs_task_count(pid) > 1) && read_all(pid, &all)) {
+    *state = all;
     return;
+  }
   state->kind = kind == WAIT_FUTEX ? WAIT_NONE : kind;
   if (kind > WAIT_PARTLY)
     add_task(state, &task);
