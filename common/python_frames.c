@@ -1,3 +1,4 @@
+#include "python_copy.h"
 #include "python_reader.h"
 
 #include <limits.h>
@@ -10,7 +11,7 @@ python_measure_frame(struct python *p)
 {
   const struct python_layout *l = &p->layout;
   const uint32_t offsets[] = {l->frame_back,  l->frame_code,  l->frame_instruction, l->frame_line,
-                              l->frame_trace, l->frame_entry, l->frame_owner};
+                              l->frame_trace, l->frame_entry, l->frame_owner,       l->frame_copy};
 
   for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
     size_t end = offsets[i] + sizeof(uint64_t);
@@ -59,10 +60,18 @@ traced_line(const struct python_layout *l, const struct raw_frame *frame)
   return line > 0 ? line : 0;
 }
 
+static uint64_t
+read_word(void *context, uint64_t address)
+{
+  return pages_pointer(context, address);
+}
+
 // The index of the instruction in bytes.
 static bool
-instruction_of(const struct python_layout *l, const struct raw_frame *frame, int *at)
+instruction_of(struct python *p, const struct raw_frame *frame, int *at)
 {
+  const struct python_layout *l = &p->layout;
+
   if (l->code_instructions == PYTHON_ABSENT) {
     *at = number_of(frame, l->frame_instruction);
     if (*at > INT_MAX / 4)
@@ -71,9 +80,11 @@ instruction_of(const struct python_layout *l, const struct raw_frame *frame, int
       *at *= 2;  // 3.10 counts instructions
     return true;
   }
+  int copy = l->frame_copy == PYTHON_ABSENT ? 0 : number_of(frame, l->frame_copy);
+  uint64_t first = python_copy(l, code_of(l, frame), copy, read_word, &p->pages);
   // One instruction before the first at the beginning.
-  uint64_t offset = word_of(frame, l->frame_instruction) - l->code_instructions - code_of(l, frame);
-  if (offset + 64 > INT_MAX / 4)
+  uint64_t offset = word_of(frame, l->frame_instruction) - first;
+  if (!first || offset + 64 > INT_MAX / 4)
     return false;
   *at = (int)offset;
   return true;
@@ -89,7 +100,7 @@ read_frame(struct python *p, const struct raw_frame *raw, struct python_frame *f
       word_of(raw, l->object_type) != p->types[PYTHON_FRAME])
     return false;
   struct code *code = python_code_at(p, code_of(l, raw));
-  if (!code || !instruction_of(l, raw, &at))
+  if (!code || !instruction_of(p, raw, &at))
     return false;
   int line = traced_line(l, raw);
   *frame = (struct python_frame){

@@ -5,7 +5,8 @@
 #define OBJECTS(ascii, compact)                                                                    \
   .string_length = 16, .string_state = 32, .string_ascii = ascii, .string_compact = compact,       \
   .state_shift = 2, .bytes_length = 16, .bytes_data = 32, .object_type = 8,                        \
-  .dict_words_before = 3, .type_name = 24, .type_flags = 168, .dict_keys = 32, .dict_values = 40
+  .frame_copy = PYTHON_ABSENT, .code_copies = PYTHON_ABSENT, .dict_words_before = 3,               \
+  .type_name = 24, .type_flags = 168, .dict_keys = 32, .dict_values = 40
 
 // What 3.8 to 3.10 have in common.
 #define FRAME_OBJECTS                                                                              \

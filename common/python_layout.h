@@ -43,12 +43,14 @@ struct python_layout {
 
   uint32_t frame_locals;  // of a function's arguments, the first
   uint64_t frame_tag;     // a bit that does not belong to the pointer, of the code and the locals
+  uint32_t frame_copy;    // which copy of the instructions it runs, 4 bytes; see python_copy.h
 
   uint32_t code_filename;  // PyCodeObject
   uint32_t code_name;      // qualified where there is such a field
   uint32_t code_first_line;
   uint32_t code_lines;
   uint32_t code_instructions;  // the instructions themselves
+  uint32_t code_copies;        // pointer to the table of their copies; there is one with frame_copy
 
   uint32_t string_length;  // PyASCIIObject
   uint32_t string_state;

@@ -1,5 +1,6 @@
 #include "python_place.h"
 
+#include "python_copy.h"
 #include "python_reader.h"
 
 #include <string.h>
@@ -65,6 +66,29 @@ word_at(const unsigned char *bytes, uint32_t offset)
   return word;
 }
 
+static uint64_t
+read_word(void *context, uint64_t address)
+{
+  const struct pages_source *const *source = context;
+
+  return pointer(*source, address);
+}
+
+// Equal for all threads that are at this place of the code.
+static uint64_t
+instruction_of(const struct python_layout *l, const struct pages_source *source,
+               const unsigned char *frame, uint64_t code)
+{
+  uint64_t instruction = word_at(frame, l->frame_instruction);
+
+  if (l->code_instructions == PYTHON_ABSENT)
+    return (uint32_t)instruction;  // up to 3.10 an index, of 4 bytes
+  if (l->frame_copy == PYTHON_ABSENT)
+    return instruction;
+  int32_t copy = (int32_t)word_at(frame, l->frame_copy);
+  return instruction - python_copy(l, code, copy, read_word, &source);
+}
+
 uint64_t
 python_place_hash(const struct python_process *process, const struct pages_source *source,
                   uint64_t state, uint64_t descriptor)
@@ -81,11 +105,8 @@ python_place_hash(const struct python_process *process, const struct pages_sourc
   for (int i = 0; i < FRAMES_HASHED && frame; i++) {
     if (!read_bytes(source, frame, bytes, process->frame_bytes))
       return 0;
-    // Up to 3.10 the instruction is an index, of 4 bytes.
-    uint64_t instruction = word_at(bytes, l->frame_instruction);
-    if (l->code_instructions == PYTHON_ABSENT)
-      instruction = (uint32_t)instruction;
-    hash = mix(mix(hash, word_at(bytes, l->frame_code) & ~l->frame_tag), instruction);
+    uint64_t code = word_at(bytes, l->frame_code) & ~l->frame_tag;
+    hash = mix(mix(hash, code), instruction_of(l, source, bytes, code));
     frame = word_at(bytes, l->frame_back);
   }
   return hash;

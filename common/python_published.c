@@ -10,6 +10,11 @@ enum { OLDEST = 13, VERSIONS = 3, PLAUSIBLE = 1 << 20 };
 
 enum { VERSION = 0, FREE_THREADED = 1 };
 
+#define NONE                                                                                       \
+  {                                                                                                \
+    VERSION, VERSION                                                                               \
+  }
+
 // A word of the table that is an offset, and the one that is the size of its structure.
 struct place {
   unsigned char size, word;
@@ -39,11 +44,13 @@ static const struct {
     OFFSET(frame_instruction, {27, 30}, {30, 33}, {38, 41}),
     OFFSET(frame_locals, {27, 31}, {30, 34}, {38, 42}),
     OFFSET(frame_owner, {27, 32}, {30, 35}, {38, 43}),
+    OFFSET(frame_copy, NONE, {30, 37}, {38, 45}),
     OFFSET(code_filename, {33, 34}, {38, 39}, {46, 47}),
     OFFSET(code_name, {33, 36}, {38, 41}, {46, 49}),
     OFFSET(code_lines, {33, 37}, {38, 42}, {46, 50}),
     OFFSET(code_first_line, {33, 38}, {38, 43}, {46, 51}),
     OFFSET(code_instructions, {33, 42}, {38, 47}, {46, 55}),
+    OFFSET(code_copies, NONE, {38, 48}, {46, 56}),
     OFFSET(object_type, {43, 44}, {49, 50}, {57, 58}),
     OFFSET(type_name, {45, 46}, {51, 52}, {59, 60}),
     OFFSET(type_flags, {45, 48}, {51, 54}, {59, 62}),
@@ -68,6 +75,8 @@ take(const uint64_t *words, size_t version, struct python_layout *layout)
   for (size_t i = 0; i < sizeof published / sizeof published[0]; i++) {
     const struct place *at = &published[i].at[version];
     uint32_t offset = (uint32_t)words[at->word];
+    if (at->word == VERSION)
+      continue;
     if (words[at->size] > PLAUSIBLE || words[at->word] >= words[at->size])
       return false;
     memcpy((unsigned char *)layout + published[i].to, &offset, sizeof offset);
@@ -87,14 +96,12 @@ python_layout_published(const uint64_t words[PYTHON_PUBLISHED_WORDS], struct pyt
   size_t minor = words[VERSION] >> 16 & 0xff, version = minor - OLDEST;
   if (version >= VERSIONS)
     return "Python frames are read from CPython 3.8 to 3.15 only";
-  // From 3.14 on each of its threads may run a copy of the code.
-  if (free_threaded && minor >= 14)
-    return "Python frames are not read from free-threaded CPython 3.14 and later";
+  bool copies = free_threaded && minor >= 14;
   size_t object_size = free_threaded ? FREE_THREADED_OBJECT_SIZE : OBJECT_SIZE;
   *layout = (struct python_layout){
       .minor = (int)minor,
       .lines = PYTHON_LOCATIONS,
-      .state_shift = 2,
+      .state_shift = copies ? 8 : 2,
       .dict_words_before = free_threaded ? 1 : 3,
       .frame_tag = minor >= 14,
       .cframe_frame = PYTHON_ABSENT,
@@ -107,6 +114,8 @@ python_layout_published(const uint64_t words[PYTHON_PUBLISHED_WORDS], struct pyt
   uint64_t string_size = words[unpublished[version].string_size];
   if (!take(words, version, layout) || words[unpublished[version].object_size] != object_size)
     return implausible;
+  if (!copies)
+    layout->frame_copy = layout->code_copies = PYTHON_ABSENT;
   layout->string_compact = (uint32_t)(string_size - sizeof(void *));
   return NULL;
 }

@@ -36,6 +36,10 @@ compare(const char *name, long ours, long theirs)
   }
 }
 
+#if defined Py_GIL_DISABLED && PY_VERSION_HEX >= 0x030e0000
+#  define COPIES_OF_CODE 1
+#endif
+
 #define AT(field, type, member) compare(#field, layout->field, (long)offsetof(type, member))
 #define ABSENT(field) compare(#field, layout->field, PYTHON_ABSENT)
 
@@ -94,6 +98,14 @@ compare_frames(const struct python_layout *layout)
 #else
   ABSENT(frame_trace);
   AT(code_lines, PyCodeObject, co_linetable);
+#endif
+#ifdef COPIES_OF_CODE
+  AT(frame_copy, Frame, tlbc_index);
+  AT(code_copies, PyCodeObject, co_tlbc);
+  compare("entries of _PyCodeArray", 8, offsetof(_PyCodeArray, entries));
+#else
+  ABSENT(frame_copy);
+  ABSENT(code_copies);
 #endif
 }
 
@@ -190,6 +202,10 @@ publish(struct python_layout *layout)
   table.code_object.linetable = offsetof(PyCodeObject, co_linetable);
   table.code_object.firstlineno = offsetof(PyCodeObject, co_firstlineno);
   table.code_object.co_code_adaptive = offsetof(PyCodeObject, co_code_adaptive);
+#  ifdef COPIES_OF_CODE
+  table.interpreter_frame.tlbc_index = offsetof(Frame, tlbc_index);
+  table.code_object.co_tlbc = offsetof(PyCodeObject, co_tlbc);
+#  endif
   table.pyobject.ob_type = offsetof(PyObject, ob_type);
   table.type_object.tp_name = offsetof(PyTypeObject, tp_name);
   table.type_object.tp_flags = offsetof(PyTypeObject, tp_flags);

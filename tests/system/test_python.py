@@ -21,7 +21,7 @@ def interpreters():
     paths = [*sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3")),
              *sorted(p for p in Path("/usr/bin").glob("python3.*") if re.search(r"\.\d+$", p.name))]
     for path in paths:
-        text = execute([path, "-c", "import sys; print(*sys.version_info[:3], sep='.')"]).stdout
+        text = execute([path, "-c", "import sys; print(*sys.version_info[:3], sep='.', end=sys.abiflags)"]).stdout
         name = text.strip() + ("_system" if path.parts[1] == "usr" else "")
         if text:
             found[name] = path
