@@ -1,8 +1,8 @@
 """Found first by each Python under `forkhound run --redirect-python=METHOD`.
 
 multiprocessing starts its processes by METHOD where the program chooses none itself. Then this file gives way to
-the sitecustomize that Python would have found. Where Python is not CPython 3.8 to 3.13 it does only that: so it
-is written to be read by Python 2, too.
+the sitecustomize that Python would have found. Where Python is not CPython 3.8 to 3.15, or METHOD is its own
+default, it does only that: so it is written to be read by Python 2, too.
 """
 
 import os
@@ -10,6 +10,11 @@ import sys
 
 # METHOD:DIRECTORY, where DIRECTORY has this file.
 METHOD = os.environ.get("FORKHOUND_REDIRECT_PYTHON", "").partition(":")[0]
+OWN_METHOD = "fork" if sys.version_info < (3, 14) else "forkserver"
+# What a program must heed by METHOD and need not otherwise: forkserver asks as much of it as spawn.
+EXPLAINS = OWN_METHOD == "fork"
+# In what multiprocessing tells a new process.
+MARK = "forkhound_redirected"
 
 PICKLING = (
     "forkhound: --redirect-python=" + METHOD + " makes multiprocessing pickle what a process runs and its arguments:\n"
@@ -66,36 +71,53 @@ def explain_pickling(error, frame):
         sys.excepthook = show_notes_too(sys.excepthook)
 
 
+def is_redirected(default):
+    """`default`: multiprocessing's DefaultContext. The program has chosen none, and has used ours."""
+    return default._actual_context is default._default_context
+
+
 def set_default(context):
     """Of the module multiprocessing.context."""
     default = context._default_context
-    # A context of its own: not the one of a program that chooses METHOD.
-    redirected = type(context._concrete_contexts[METHOD])()
     set_spawning_popen = context.set_spawning_popen
     noted = []
 
     # Called before and, in a `finally`, after an object is pickled: so no frame of ours stands in a traceback.
     def watch_pickling(popen):
         set_spawning_popen(popen)
-        if default._actual_context is not redirected:
+        if not is_redirected(default):
             return
         if popen is None:
-            explain_pickling(sys.exc_info()[1], sys._getframe(1))
+            if EXPLAINS:
+                explain_pickling(sys.exc_info()[1], sys._getframe(1))
         elif not noted:
             noted.append(True)
             write_note()
 
-    default._default_context = redirected
+    # A context of its own: not the one of a program that chooses METHOD.
+    default._default_context = type(context._concrete_contexts[METHOD])()
     context.set_spawning_popen = watch_pickling
 
 
 def explain_failed_start(spawn):
     """Of the module multiprocessing.spawn: a new process that cannot import the main module, or unpickle."""
-    set_start_method = spawn.set_start_method
+    get_start_method, set_start_method = spawn.get_start_method, spawn.set_start_method
+    default = set_start_method.__self__
+
+    # Both stand in no traceback, as a function around those that call them would.
+    # Called while it is put together what a new process is told.
+    def mark(allow_none=False):
+        told = sys._getframe(1).f_locals.get("d")
+        if is_redirected(default) and isinstance(told, dict):
+            told[MARK] = True
+        return get_start_method(allow_none)
 
     # Called in a new process, before it imports the main module.
     def adopt(method, force=False):
         set_start_method(method, force)
+        if MARK not in (sys._getframe(1).f_locals.get("data") or ()):
+            return
+        default._actual_context = default._default_context
         excepthook = show_notes_too(sys.excepthook)
 
         def explain(kind, error, trace):
@@ -106,10 +128,9 @@ def explain_failed_start(spawn):
                 add_note(error, IMPORTING)
             excepthook(kind, error, trace)
 
-        if method == METHOD:
-            sys.excepthook = explain
+        sys.excepthook = explain
 
-    spawn.set_start_method = adopt
+    spawn.get_start_method, spawn.set_start_method = mark, adopt
 
 
 def adapt(module):
@@ -158,11 +179,13 @@ class Finder:
         return spec
 
 
-ADAPTED = {"multiprocessing.context": set_default, "multiprocessing.spawn": explain_failed_start}
+ADAPTED = {"multiprocessing.context": set_default}
+if EXPLAINS:
+    ADAPTED["multiprocessing.spawn"] = explain_failed_start
 
 
 def start():
-    if not (3, 8) <= sys.version_info[:2] <= (3, 13) or sys.implementation.name != "cpython":
+    if not (3, 8) <= sys.version_info[:2] <= (3, 15) or sys.implementation.name != "cpython":
         return
     # A .pth file may have imported them.
     for name in ADAPTED:
@@ -179,7 +202,7 @@ def leave():
     del sys.modules["sitecustomize"]
 
 
-if METHOD in ("spawn", "forkserver"):
+if METHOD in ("spawn", "forkserver") and METHOD != OWN_METHOD:
     start()
 leave()
 # Where there is none, `site` expects the ImportError.
