@@ -169,9 +169,9 @@ thread_main(void *argument)
   return slot->start(slot->argument);
 }
 
-FH_EXPORT int
-FH_WRAPPER(pthread_create)(pthread_t *thread, const pthread_attr_t *attributes,
-                           void *(*start)(void *), void *argument)
+int
+thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+            void *argument, const void *caller)
 {
   size_t i = 0;
   int saved = errno;
@@ -195,12 +195,19 @@ FH_WRAPPER(pthread_create)(pthread_t *thread, const pthread_attr_t *attributes,
   registers_here(&slot->origin.registers);
   slot->origin.stack_length =
       memory_copy_own_stack(slot->origin.stack, ORIGIN_STACK, slot->origin.registers.at[REG_SP]);
-  slot->kind = thread_kind_enter((void *)start, __builtin_return_address(0));
+  slot->kind = thread_kind_enter((void *)start, caller);
   atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
   int error = fh_real.pthread_create(thread, attributes, thread_main, slot);
   if (error)
     leave(i);
   return error;
+}
+
+FH_EXPORT int
+FH_WRAPPER(pthread_create)(pthread_t *thread, const pthread_attr_t *attributes,
+                           void *(*start)(void *), void *argument)
+{
+  return thread_make(thread, attributes, start, argument, __builtin_return_address(0));
 }
 
 const struct origin *

@@ -20,6 +20,10 @@ struct origin {
   unsigned char stack[ORIGIN_STACK];
 };
 
+// What pthread_create() is to do for the program, whose call returns to `caller`.
+int thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                void *argument, const void *caller);
+
 // The origin of the live thread `tid`, or NULL. Lock-free; the memory stays mapped, though the
 // entry is reused after that thread has ended: copy what is needed while the thread is known to
 // live.
