@@ -112,15 +112,16 @@ place_of(const json_t *frame)
                    function ? function : "");
 }
 
-/* The outermost frame that is not the start of a thread: that of a thread which belongs to the
-   standard library, such as multiprocessing.Pool's. NULL: the innermost one is. */
+/* The outermost frame of that owner that is not the start of a thread: that of a thread which
+   belongs to the standard library or to a package, such as multiprocessing.Pool's. NULL: it is
+   frame `named`. */
 static const json_t *
-outermost(const json_t *python)
+outermost(const json_t *python, enum python_owner owner, size_t named)
 {
-  for (size_t i = json_array_size(python); i > 1; i--) {
+  for (size_t i = json_array_size(python); i > named + 1; i--) {
     const json_t *frame = json_array_get(python, i - 1);
     const char *file = get_string(frame, "file"), *shorter;
-    if (file && python_file_owner(file, &shorter) == PYTHON_LIBRARY &&
+    if (file && python_file_owner(file, &shorter) == owner &&
         strcmp(shorter, "threading.py") != 0 && *shorter != '<')
       return frame;
   }
@@ -152,7 +153,7 @@ python_place(const json_t *python)
 {
   char *place = NULL;
   enum python_owner owner = PYTHON_LIBRARY;
-  size_t i;
+  size_t i, named = 0;
   json_t *frame;
   json_array_foreach((json_t *)python, i, frame)
   {
@@ -162,7 +163,8 @@ python_place(const json_t *python)
       continue;
     place = called_from(place, frame);
     owner = its;
+    named = i;
   }
-  const json_t *last = place && owner == PYTHON_LIBRARY ? outermost(python) : NULL;
+  const json_t *last = place && owner != PYTHON_OWN ? outermost(python, owner, named) : NULL;
   return last ? called_from(place, last) : place;
 }

@@ -32,7 +32,7 @@ bool python_is_forkserver(const json_t *python);
 
 /* The innermost frame, "app.py:12 in main"; where that is in the standard library or a package also
    who called it: "queue.py:171 in Queue.get, called from app.py:12 in main"; if nobody's else did,
-   the outermost one. NULL where there is none. Not escaped; the caller frees it. */
+   also the outermost one of these. NULL where there is none. Not escaped; the caller frees it. */
 char *python_place(const json_t *python);
 
 #endif

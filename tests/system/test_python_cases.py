@@ -279,6 +279,38 @@ def package(path):
     return test
 
 
+PACKAGE_THREAD = """
+import multiprocessing, threading
+def start():
+    thread = threading.Thread(target=supervise)
+    thread.start()
+    return thread
+def supervise():
+    repopulate()  # supervises
+def repopulate():
+    process = multiprocessing.get_context("fork").Process(target=int)
+    process.start()  # forks
+    process.join()
+"""
+
+
+def package_thread(path):
+    """Of a package's own thread SUMMARY names where it forks, and what it is."""
+    def test():
+        with tempfile.TemporaryDirectory() as folder, program("import package; package.start().join()") as main:
+            packages = Path(folder) / "lib/python3.99/site-packages"
+            packages.mkdir(parents=True)
+            (packages / "package.py").write_text(PACKAGE_THREAD)
+            how = {"env": environment(PYTHONPATH=str(packages))}
+            run = driven([path, main], "--time-limit", "60", **how)
+        assert run.status == 0, (run.status, run.err)
+        (line,) = summaries(run, "hazard")
+        assert re.search(rf"^hazard at multiprocessing/popen_fork.py:\d+ in (Popen\.)?_launch, called from "
+                         rf"package.py:{number(PACKAGE_THREAD, 'forks')} in repopulate, called from "
+                         rf"package.py:{number(PACKAGE_THREAD, 'supervises')} in supervise: child ", line), line
+    return test
+
+
 LEAKS = """
 import threading
 def test_that_leaves_a_thread():
@@ -444,6 +476,7 @@ def generated():
             path, FORKSERVER.format(start="import starts", preload=[]), False)
         tests[f"test_pth_{name}"] = pth(path)
         tests[f"test_package_{name}"] = package(path)
+        tests[f"test_package_thread_{name}"] = package_thread(path)
         if "--full" in sys.argv:
             tests[f"test_twenty_waits_{name}"] = waits(path, 20)
     return tests
