@@ -82,6 +82,12 @@ pages_words(struct pages *pages, const uint64_t *addresses, uint64_t *words, int
   }
 }
 
+bool
+pages_kept(struct pages *pages, uint64_t address)
+{
+  return find(pages, page_of(address)) >= 0;
+}
+
 void
 pages_expect(struct pages *pages, const uint64_t *addresses, int count)
 {

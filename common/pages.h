@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 // Few pages: memory of ours that is touched for the first time costs more than a read.
-enum { PAGE_BYTES = 4096, PAGES_KEPT = 32, PAGES_AT_ONCE = 8, WORDS_AT_ONCE = 64 };
+enum { PAGE_BYTES = 4096, PAGES_KEPT = 48, PAGES_AT_ONCE = 8, WORDS_AT_ONCE = 64 };
 
 // The seam to a process: copies `length` bytes from each of `count` addresses (at most
 // WORDS_AT_ONCE) to `to`, one after the other, and says which of them were all there.
@@ -33,6 +33,9 @@ uint64_t pages_pointer(struct pages *pages, uint64_t address);
 
 // Reads words past the cache, at most WORDS_AT_ONCE: 0 for each that is not there.
 void pages_words(struct pages *pages, const uint64_t *addresses, uint64_t *words, int count);
+
+// Whether the page of the address is in the cache.
+bool pages_kept(struct pages *pages, uint64_t address);
 
 // Brings the pages of the addresses (at most PAGES_AT_ONCE) into the cache: one call of the source
 // costs less than one for each.

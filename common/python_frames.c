@@ -173,17 +173,37 @@ is_state_of(const struct state *state, pid_t tid, bool by_native_tid)
   return (by_native_tid ? state->native_tid : state->tid) == tid;
 }
 
-// The next threads that are asked for are those before it in the list.
+// From a frame outward, the first one that is not among the pages kept; 0: they all are.
+static uint64_t
+first_not_kept(struct python *p, uint64_t frame)
+{
+  enum { MOST_STEPS = 64 };
+
+  for (int i = 0; i < MOST_STEPS && frame; i++) {
+    if (!pages_kept(&p->pages, frame + p->layout.frame_back))
+      return frame;
+    frame = pages_pointer(&p->pages, frame + p->layout.frame_back);
+  }
+  return 0;
+}
+
+// The next threads that are asked for are those before it in the list. Up to 3.10 some 20 frames of
+// one lie in several pages: the next page of each thread is read at once.
 static void
 expect_frames(struct python *p, int first)
 {
-  uint64_t addresses[PAGES_AT_ONCE];
+  enum { DEEP = 4 };  // pages of each: more would drive one another out
+  uint64_t frames[PAGES_AT_ONCE];
   int n = 0;
 
   for (int i = first; i >= 0 && n < PAGES_AT_ONCE; i--)
-    addresses[n++] = p->states[i].frame;
+    frames[n++] = p->states[i].frame;
   p->expected = first - n;
-  pages_expect(&p->pages, addresses, n);
+  for (int page = 0; page < DEEP; page++) {
+    pages_expect(&p->pages, frames, n);
+    for (int i = 0; i < n; i++)
+      frames[i] = first_not_kept(p, frames[i]);
+  }
 }
 
 // A thread may have a state in each of several interpreters: the list begins with the newest. Ask
