@@ -1,10 +1,19 @@
-// What CPython publishes of its layout, as recorded from processes of 3.13.0, 3.14.10, 3.15.2 and a
-// free-threaded 3.13.5 (x86-64): the words of _Py_DebugOffsets after the cookie, of 3.15 the first.
+// What CPython publishes of its layout, as recorded from processes of 3.13.0, 3.14.10, 3.15.2 and
+// free-threaded 3.13.5, 3.14.7 and 3.15.0rc1 (x86-64): the words of _Py_DebugOffsets after the
+// cookie, of 3.15 the first.
 #pragma once
 
 #include "python_layout.h"
 
-enum { PUBLISHED_13, PUBLISHED_14, PUBLISHED_15, PUBLISHED_13T, PUBLISHED };
+enum {
+  PUBLISHED_13,
+  PUBLISHED_14,
+  PUBLISHED_15,
+  PUBLISHED_13T,
+  PUBLISHED_14T,
+  PUBLISHED_15T,
+  PUBLISHED
+};
 
 static const uint64_t published[PUBLISHED][PYTHON_PUBLISHED_WORDS] = {
     [PUBLISHED_13] = {0x30d00f0, 0,   283320, 608, 632,  194968, 7272, 7264, 7344, 7400, 7656, 7640,
@@ -38,4 +47,22 @@ static const uint64_t published[PUBLISHED][PYTHON_PUBLISHED_WORDS] = {
                        24,        432,  40,     104,  184, 48,     40,   32,   56,   40,   32,
                        64,        48,   56,     40,   32,  48,     32,   40,   56,   32,   48,
                        80,        48,   32,     56,   248, 200},
+    [PUBLISHED_14T] = {0x30e07f0, 1,    362368, 784,  808, 246720, 7280, 7272, 7344, 7360,
+                       7408,      7712, 7696,   7704, 16,  7808,   0,    7832, 7824, 8024,
+                       17628,     832,  0,      8,    16,  72,     152,  160,  232,  32,
+                       88,        8,    0,      56,   80,  78,     64,   72,   240,  128,
+                       136,       144,  152,    84,   68,  112,    120,  232,  224,  32,
+                       24,        432,  40,     104,  184, 56,     48,   32,   56,   40,
+                       32,        216,  40,     56,   48,  64,     48,   56,   40,   32,
+                       48,        32,   40,     56,   32,  48,     80,   48,   32,   56,
+                       288,       192,  176,    40,   88,  83,     0,    8,    24,   304},
+    [PUBLISHED_15T] = {0x30f00c1, 1,    405760, 912, 936,  247104, 7272, 7264, 7336, 7352,  7400,
+                       7592,      7576, 7584,   16,  7744, 0,      7768, 7760, 7960, 17628, 888,
+                       0,         8,    16,     72,  80,   88,     96,   176,  184,  256,   32,
+                       36,        40,   136,    288, 0,    88,     8,    0,    56,   80,    78,
+                       64,        72,   240,    128, 136,  144,    152,  84,   68,   112,   120,
+                       232,       224,  32,     24,  440,  40,     104,  184,  48,   304,   968,
+                       904,       56,   48,     32,  56,   40,     32,   216,  40,   56,    48,
+                       64,        48,   56,     40,  32,   48,     32,   40,   56,   32,    48,
+                       80,        48,   32,     56,  72,   176,    112,  120},
 };

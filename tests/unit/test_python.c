@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <elf.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,20 +49,22 @@ enum {
   FRAME_TYPE = 0xf600,
   DICT_TYPE = 0xf800,
   TYPE_NAMES = 0xfa00,
+  COPIES = 0xe400,
+  COPY = 0xe600,
   INTERPRETER = 0x10000,
   TID_OFFSET = 0x2d0,
   THREADS = 2,
   DEPTH = 3,
   FIRST_TID = 100,
   OLDEST = 8,          // of 3.N
-  FREE_THREADED = 16,  // 3.13
-  NEWEST = FREE_THREADED,
+  FREE_THREADED = 16,  // 3.13 and so on
+  NEWEST = FREE_THREADED + 2,
 };
 
 static int
 minor_of(int version)
 {
-  return version == FREE_THREADED ? 13 : version;
+  return version >= FREE_THREADED ? version - FREE_THREADED + 13 : version;
 }
 
 static unsigned char image[SIZE];
@@ -161,7 +164,7 @@ static const struct python_layout *
 put_published(int version)
 {
   static struct python_layout layout;
-  const uint64_t *words = published[version == FREE_THREADED ? PUBLISHED_13T : version - 13];
+  const uint64_t *words = published[version - 13];
 
   memcpy(image + RUNTIME, python_cookie, 8);
   memcpy(image + RUNTIME + 8, words, sizeof published[0]);
@@ -268,6 +271,19 @@ put_frame(const struct python_layout *l, uint32_t at, int number, uint32_t back)
     image[at + l->frame_entry] = number == DEPTH - 1;
 }
 
+// The frame runs one of four copies of its code's instructions, of which only these two are there.
+static void
+put_copy(const struct python_layout *l, uint32_t frame, int number, int copy)
+{
+  uint32_t code = CODES + (uint32_t)number * CODE_BYTES;
+
+  put_pointer(code + l->code_copies, COPIES);
+  put(COPIES, 4, 8);
+  put_pointer(COPIES + 8 + 8 * 2, COPY);
+  put(frame + l->frame_copy, (uint64_t)copy, 4);
+  put_pointer(frame + l->frame_instruction, (copy ? COPY : code + l->code_instructions) + 2);
+}
+
 static void
 put_thread(const struct python_layout *l, int number)
 {
@@ -291,6 +307,8 @@ put_thread(const struct python_layout *l, int number)
     uint32_t frame = frames + (uint32_t)i * FRAME_BYTES;
     bool last = i == DEPTH - 1 && l->frame_owner == PYTHON_ABSENT;
     put_frame(l, frame, i, last ? 0 : frame + FRAME_BYTES);
+    if (l->frame_copy != PYTHON_ABSENT)
+      put_copy(l, frame, i, number == 0 ? 2 : 0);
     if (i == DEPTH - 1)
       put(frame + l->frame_locals, (BASE + THREAD) | l->frame_tag, 8);
   }
@@ -315,7 +333,7 @@ put_types(const struct python_layout *l)
   }
 }
 
-// version: the minor one, or FREE_THREADED.
+// version: the minor one, or FREE_THREADED and so on.
 static const struct python_layout *
 put_process(int version)
 {
@@ -511,15 +529,41 @@ Test(python, other_versions_are_declined)
   put(RUNTIME + 8, 0x031000f0, 8);
   must_decline(memory, "3.8 to 3.15");
   put_process(14);
-  put(RUNTIME + 16, 1, 8);
-  must_decline(memory, "free-threaded");
-  put_process(14);
   put(RUNTIME + 8 + 8 * 31, published[PUBLISHED_14][30], 8);  // beyond its structure
   must_decline(memory, "not plausible");
   // The table of another version.
   put_process(13);
   memcpy(image + RUNTIME + 16, &published[PUBLISHED_14][1], sizeof published[0] - 8);
   must_decline(memory, "not plausible");
+  free(memory);
+}
+
+// A frame whose copy of the instructions is not there is none.
+Test(python, missing_copies_give_no_frames)
+{
+  enum { MOST = 1 << 22 };
+  static const int copies[] = {-1, 1, 4, INT_MAX};
+  void *memory = malloc(PYTHON_MEMORY);
+  struct python_frame frames[8];
+  bool found, cut;
+
+  for (int version = FREE_THREADED + 1; version <= NEWEST; version++) {
+    for (size_t i = 0; i < sizeof copies / sizeof copies[0]; i++) {
+      const struct python_layout *l = put_process(version);
+      put(FRAMES + l->frame_copy, (uint64_t)copies[i], 4);
+      struct python *python = open_image(memory, &found);
+      cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), PYTHON_UNREADABLE);
+      cr_assert_eq(python_frames(python, FIRST_TID + 1, frames, 8, &cut), DEPTH);
+    }
+    put_process(version);
+    put(COPIES, MOST + 1, 8);
+    struct python *python = open_image(memory, &found);
+    cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), PYTHON_UNREADABLE);
+    put_process(version);
+    put_pointer(COPIES + 8 + 8 * 2, COPY + 0x100);  // the instruction is before it
+    python = open_image(memory, &found);
+    cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), PYTHON_UNREADABLE);
+  }
   free(memory);
 }
 
