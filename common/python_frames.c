@@ -193,7 +193,7 @@ static void
 expect_frames(struct python *p, int first)
 {
   enum { DEEP = 4 };  // pages of each: more would drive one another out
-  uint64_t frames[PAGES_AT_ONCE];
+  uint64_t frames[PAGES_AT_ONCE] = {0};
   int n = 0;
 
   for (int i = first; i >= 0 && n < PAGES_AT_ONCE; i--)

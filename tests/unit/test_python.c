@@ -13,7 +13,7 @@
 
 enum {
   BASE = 0x10000000,
-  SIZE = 0x12000,
+  SIZE = 0x18000,
   DYNAMIC = 0x200,
   HASH = 0x400,
   SYMBOLS = 0x800,
@@ -52,6 +52,7 @@ enum {
   COPIES = 0xe400,
   COPY = 0xe600,
   INTERPRETER = 0x10000,
+  SPREAD = 0x12000,  // pages for one frame each
   TID_OFFSET = 0x2d0,
   THREADS = 2,
   DEPTH = 3,
@@ -68,13 +69,14 @@ minor_of(int version)
 }
 
 static unsigned char image[SIZE];
-static int reads;
+static int reads, reads_of_spread;
 
 static void
 read_image(void *context, const uint64_t *addresses, size_t length, int count, void *to,
            bool *there)
 {
   (void)context;
+  reads_of_spread += addresses[0] - BASE >= SPREAD;
   for (int i = 0; i < count; i++) {
     reads++;
     there[i] = addresses[i] >= BASE && addresses[i] - BASE <= SIZE - length;
@@ -535,6 +537,30 @@ Test(python, other_versions_are_declined)
   put_process(13);
   memcpy(image + RUNTIME + 16, &published[PUBLISHED_14][1], sizeof published[0] - 8);
   must_decline(memory, "not plausible");
+  free(memory);
+}
+
+// The frames of threads that are asked for in turn are read together, also where each is in a page
+// of its own.
+Test(python, frames_of_threads_are_read_at_once)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+  struct python_frame frames[8];
+  bool found, cut;
+  const struct python_layout *l = put_process(10);
+
+  for (uint32_t i = 0; i < THREADS * DEPTH; i++) {
+    uint32_t at = SPREAD + i * 4096, thread = i / DEPTH, frame = i % DEPTH;
+    memcpy(image + at, image + FRAMES + (thread * (DEPTH + 2) + frame) * FRAME_BYTES, FRAME_BYTES);
+    put_pointer(at + l->frame_back, frame == DEPTH - 1 ? 0 : at + 4096);
+    if (frame == 0)
+      put_pointer(STATES + thread * STATE_BYTES + l->thread_frame, at);
+  }
+  struct python *python = open_image(memory, &found);
+  reads_of_spread = 0;
+  for (int i = THREADS - 1; i >= 0; i--)
+    cr_assert_eq(python_frames(python, FIRST_TID + i, frames, 8, &cut), DEPTH);
+  cr_assert_eq(reads_of_spread, DEPTH, "%d", reads_of_spread);
   free(memory);
 }
 
