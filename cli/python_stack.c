@@ -168,3 +168,22 @@ python_place(const json_t *python)
   const json_t *last = place && owner != PYTHON_OWN ? outermost(python, owner, named) : NULL;
   return last ? called_from(place, last) : place;
 }
+
+char *
+python_whose(const json_t *python)
+{
+  const char *library = NULL;
+  for (size_t i = json_array_size(python); i-- > 0;) {
+    const char *file = get_string(json_array_get(python, i), "file"), *shorter;
+    enum python_owner owner = file ? python_file_owner(file, &shorter) : PYTHON_LIBRARY;
+    if (!file || *shorter == '<')
+      continue;
+    if (owner == PYTHON_OWN)
+      return xstrdup(base_name(file));
+    if (owner == PYTHON_PACKAGE)
+      return xasprintf("%.*s", (int)strcspn(shorter, "/."), shorter);
+    if (!library && strcmp(shorter, "threading.py") != 0)
+      library = shorter;
+  }
+  return library ? xstrdup(library) : NULL;
+}

@@ -35,4 +35,9 @@ bool python_is_forkserver(const json_t *python);
    also the outermost one of these. NULL where there is none. Not escaped; the caller frees it. */
 char *python_place(const json_t *python);
 
+/* Whose a thread of Python's is, by the outermost frame outside the standard library, or if there is
+   none by the outermost one: the package, "sentry_sdk", or the file, "app.py" or "queue.py". NULL
+   where there is none. Not escaped; the caller frees it. */
+char *python_whose(const json_t *python);
+
 #endif

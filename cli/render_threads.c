@@ -41,7 +41,51 @@ stopped_by_handler(const json_t *other)
   return json_is_true(json_object_get(other, "stopped_by_handler"));
 }
 
-/* "62 libopenblas.so.0, 1 libfoo.so", not escaped; "" if unknown. */
+static char *python_histogram(const json_t *others, const struct group *group);
+
+/* `others`: threads to tell whose they are in Python, or NULL. */
+static char *
+histogram_text(struct group *groups, size_t used, const json_t *others)
+{
+  char *result = xstrdup("");
+  qsort(groups, used, sizeof *groups, more_threads_first);
+  for (size_t i = 0; i < used; i++) {
+    char *python = others ? python_histogram(others, &groups[i]) : xstrdup("");
+    char *longer = xasprintf("%s%s%lld %s%s%s%s", result, i ? ", " : "", groups[i].count,
+                             groups[i].name, *python ? " (" : "", python, *python ? ")" : "");
+    free(python);
+    free(result);
+    result = longer;
+  }
+  return result;
+}
+
+/* "2 sentry_sdk, 1 app.py", of the threads of Python's that are in the group; "app.py" for all. */
+static char *
+python_histogram(const json_t *others, const struct group *group)
+{
+  struct group *groups = xrealloc(NULL, (json_array_size(others) + 1) * sizeof *groups);
+  json_t *names = json_array(), *other;
+  size_t used = 0, i;
+  json_array_foreach((json_t *)others, i, other)
+  {
+    const char *module = get_string(other, "group");
+    char *whose = python_whose(get_array(other, "python"));
+    if (whose && module && !strcmp(base_name(module), group->name) && !stopped_by_handler(other)) {
+      json_array_append_new(names, json_string(whose));
+      used = add_to_group(groups, used,
+                          json_string_value(json_array_get(names, json_array_size(names) - 1)), 1);
+    }
+    free(whose);
+  }
+  char *text = used == 1 && groups[0].count == group->count ? xstrdup(groups[0].name)
+                                                            : histogram_text(groups, used, NULL);
+  json_decref(names);
+  free(groups);
+  return text;
+}
+
+/* "62 libopenblas.so.0, 2 python3.11 (1 sentry_sdk, 1 app.py)", not escaped; "" if unknown. */
 char *
 render_histogram(const json_t *event)
 {
@@ -56,13 +100,7 @@ render_histogram(const json_t *event)
     json_array_foreach(others, i, item) if (!stopped_by_handler(item)) used =
         add_to_group(groups, used, get_string(item, "group"), 1);
   }
-  qsort(groups, used, sizeof *groups, more_threads_first);
-  char *result = xstrdup("");
-  for (i = 0; i < used; i++) {
-    char *longer = xasprintf("%s%s%lld %s", result, i ? ", " : "", groups[i].count, groups[i].name);
-    free(result);
-    result = longer;
-  }
+  char *result = histogram_text(groups, used, others);
   free(groups);
   /* Beyond max_threads, or where /proc cannot be read. */
   long long rest = get_integer(event, "threads") - 1 - (long long)json_array_size(others);

@@ -311,6 +311,47 @@ def package_thread(path):
     return test
 
 
+SERVES = """
+import threading
+begun = threading.Barrier(4)
+def run():
+    for _ in range(2):
+        threading.Thread(target=serve, daemon=True).start()
+def serve():
+    begun.wait()
+    threading.Event().wait()
+"""
+
+THREADS_OF_THREE = """
+import os, package, threading, time
+package.run()
+threading.Thread(target=lambda: (package.begun.wait(), threading.Event().wait()), daemon=True).start()
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+package.begun.wait()
+child = os.fork()
+if child == 0:
+    time.sleep(0.3)  # long enough to be a hazard
+    os._exit(0)
+os.waitpid(child, 0)
+os._exit(0)
+"""
+
+
+def whose_threads(path):
+    """The threads are counted by whose code they began in: of a package, of the program, of nobody."""
+    def test():
+        with tempfile.TemporaryDirectory() as folder, program(THREADS_OF_THREE) as main:
+            packages = Path(folder) / "lib/python3.99/site-packages"
+            packages.mkdir(parents=True)
+            (packages / "package.py").write_text(SERVES)
+            how = {"env": environment(PYTHONPATH=str(packages))}
+            run = driven([path, main], "--time-limit", "60", **how)
+        assert run.status == 0, (run.status, run.err)
+        (line,) = summaries(run, "hazard")
+        assert re.search(r"\(4 \S*python\S* \(2 package, 1 main.py\)\)$", line), line
+    return test
+
+
 LEAKS = """
 import threading
 def test_that_leaves_a_thread():
@@ -477,6 +518,7 @@ def generated():
         tests[f"test_pth_{name}"] = pth(path)
         tests[f"test_package_{name}"] = package(path)
         tests[f"test_package_thread_{name}"] = package_thread(path)
+        tests[f"test_whose_threads_{name}"] = whose_threads(path)
         if "--full" in sys.argv:
             tests[f"test_twenty_waits_{name}"] = waits(path, 20)
     return tests
