@@ -120,19 +120,21 @@ learn_threads(struct learn *learn, const struct snapshot *threads, const void *s
   notes->own[3].start = thread_memory(&notes->own[3].size);
 }
 
-// False: the child is stuck, and nothing was learned.
+// False: the child is stuck, and is to be replaced. Of one that is stuck nothing is learned.
 static bool
 conclude(struct learn *learn, pid_t child)
 {
   enum lesson_verdict verdict = learn_wait(learn, child);
 
-  if (verdict == LESSON_NONE) {
-    learn_tell(learn, "replaced", child, LESSON_UNKNOWN,
-               "it waits for a lock that no thread of it holds");
-    return false;
+  if (verdict != LESSON_NONE) {
+    learn_record(learn, child, verdict);
+    return true;
   }
-  learn_record(learn, child, verdict);
-  return true;
+  if (process_options()->redirect != REDIRECT_AUTO)
+    return true;
+  learn_tell(learn, "replaced", child, LESSON_UNKNOWN,
+             "it waits for a lock that no thread of it holds");
+  return false;
 }
 
 bool

@@ -41,6 +41,7 @@ static void
 stop_watching(void)
 {
   watched = NULL;
+  unsafe_calls_learn(false);
   write_watch_stop();
   return_trap_remove();
 }
@@ -85,6 +86,7 @@ learn_child(struct learn *learn)
   watched = learn;
   watched_pid = getpid();
   exec_failed = false;
+  unsafe_calls_learn(true);
   if (!lesson_prepare(notes))
     refuse(LESSON_UNKNOWN, "its mappings cannot be read");
   else if (!return_trap_set((uint64_t *)learn->frame.return_slot, on_return))

@@ -16,22 +16,6 @@ struct search {
   uint64_t low, high;      // of all mappings
 };
 
-// Of the sorted list.
-static const struct mapping *
-find_mapping(const struct mappings *m, uint64_t address)
-{
-  int low = 0, high = m->count;
-
-  while (low < high) {
-    int middle = (low + high) / 2;
-    if (m->at[middle].end <= address)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low < m->count && m->at[low].start <= address ? &m->at[low] : NULL;
-}
-
 // Each block once, or again if it leads further now; false, too, when there is no more room to
 // remember them. The steps stand in the low bits of the address.
 static bool
@@ -55,7 +39,7 @@ static bool leads_to_frame(const struct search *s, const uint64_t *words, const 
 static bool
 block_leads_to_frame(const struct search *s, uint64_t address, int steps)
 {
-  const struct mapping *m = find_mapping(s->notes->before, address);
+  const struct mapping *m = mappings_find(s->notes->before, address);
 
   // The own stack holds addresses of itself: who knows one of its outer frames knows none of this.
   if (!m || !m->readable || !m->writable || m->shared || lesson_is_own(s->notes, address) ||
@@ -89,7 +73,7 @@ leads_to_frame(const struct search *s, const uint64_t *words, const uint64_t *en
 static bool
 thread_knows(const struct search *s, const struct registers *r)
 {
-  const struct mapping *m = find_mapping(s->notes->before, r->at[REG_SP]);
+  const struct mapping *m = mappings_find(s->notes->before, r->at[REG_SP]);
 
   for (int i = 0; i < REGISTERS; i++) {
     if (i != REG_SP && word_leads_to_frame(s, r->at[i], THREAD_STEPS))

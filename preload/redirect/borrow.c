@@ -81,9 +81,11 @@ borrow_enter(struct entry_frame *frame)
 
   become_real("called fork", REAL_WHOLE);
   // Not of a signal handler that interrupts a wrapper.
-  if (!call.entry && redirect_decide(frame, &redirect)) {
-    b = lend(frame, &redirect);
-    if (!b)
+  if (!call.entry) {
+    bool wanted = redirect_decide(frame, &redirect);
+    call.slot = redirect.trap;
+    b = wanted ? lend(frame, &redirect) : NULL;
+    if (wanted && !b)
       redirect_tell_refusal(redirect.site, "too many such forks at once, or no memory");
   }
   if (b) {

@@ -7,6 +7,8 @@
 //   errno      a call of it fails
 //   closes     it closes all descriptors from 3 up, in three ways
 //   shows      execs a program that lists its descriptors
+//   ids        it changes its user, group and groups, as a server does for those that it starts
+//   signals    it sets dispositions of signals, and its mask
 //   nothing    there is nothing to exec where it looks
 // These can borrow their parent's memory. These cannot, because the child or another thread:
 //   global     writes `counter`
@@ -33,6 +35,7 @@
 //   queue      can find that address in a block of malloc's
 //   stack      has an address in the frame of the caller of the function that calls fork: no harm,
 //              it may be borrowed for
+#include <grp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -100,6 +103,18 @@ close_all(void)
   syscall(SYS_close_range, 3, ~0U, 0);
 }
 
+// Of another user it cannot: the calls fail.
+static void
+change_ids(void)
+{
+  const gid_t groups[] = {7, 8};
+  bool may = geteuid() == 0;
+
+  if ((setgroups(2, groups) == 0) != may || (setgid(12345) == 0) != may ||
+      (setuid(12346) == 0) != may)
+    _exit(99);
+}
+
 static bool
 is(const char *what, const char *name)
 {
@@ -122,6 +137,13 @@ child(const char *what)
     close(-1);
   if (is(what, "closes"))
     close_all();
+  if (is(what, "ids"))
+    change_ids();
+  if (is(what, "signals")) {
+    signal(SIGPIPE, SIG_DFL);
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    sigprocmask(SIG_BLOCK, &(sigset_t){{0}}, NULL);
+  }
   if (is(what, "global"))
     counter = 7;
   if (is(what, "same"))
