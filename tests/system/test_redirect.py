@@ -5,7 +5,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from harness import COMMAND, bare, build_program, driven, environment, plain, side_by_side
+from harness import (COMMAND, bare, build_program, driven, environment, execute, plain, read_events,
+                     side_by_side)
 from test_learn import REFUSED, SAFE, learn
 
 PREPARE = ("none", "group", "terminal_group", "session", "terminal", "ids", "limits", "descriptors",
@@ -161,6 +162,21 @@ def test_without_clone3():
     assert run.status == 0 and run.out.startswith("wrong 0"), run.out
     assert actions(run) == [("unavailable", "clone3() is not to be had")], actions(run)
     assert run.err.count("forkhound: redirect: not available, forks are real: clone3()") == 1, run.err
+
+
+def test_with_a_shadow_stack():
+    """As the kernel would tell of one: this processor may have none."""
+    here = build_program("shadow_stack")
+    program = [build_program("redirect_many"), 1, 2, "exec"]
+    with tempfile.TemporaryDirectory() as folder:
+        for mode, said in (("listed", [("unavailable", "the shadow stack is on")]),
+                           ("learn", [("learned", "it has a shadow stack")])):
+            log, sites = Path(folder) / mode, Path(folder) / "sites"
+            sites.write_text("allow redirect_many start\n")
+            run = execute([here, COMMAND, "run", "--log", log, f"--redirect={mode}", "--sites", sites, "--",
+                           *program])
+            assert run.returncode == 0 and run.stdout.startswith("wrong 0"), (run.returncode, run.stderr)
+            assert [(e["action"], e["reason"]) for e in read_events(log) if e["event"] == "redirect"] == said
 
 
 def test_refusals():
