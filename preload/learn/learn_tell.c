@@ -34,7 +34,6 @@ learn_tell(const struct learn *learn, const char *action, pid_t child, enum less
       .reason = reason,
       .calls = learn->lesson->calls,
       .child = child,
-      .stack = verdict == LESSON_SAFE ? learn->lesson->reach : 0,
       .after_ns = now_ns(CLOCK_MONOTONIC) - learn->began,
   };
 
@@ -69,7 +68,6 @@ list(const struct learn *learn, enum lesson_verdict verdict)
       .has_offset = true,
       .learned = true,
       .forks = verdict == LESSON_SAFE ? atomic_load(&site->safe) : 0,
-      .stack = verdict == LESSON_SAFE ? atomic_load(&site->reach) : 0,
   };
 
   if (verdict == LESSON_SAFE && rule.forks != SITES_FORKS)
@@ -87,7 +85,7 @@ learn_record(struct learn *learn, pid_t child, enum lesson_verdict verdict)
   const char *reason = verdict == LESSON_SAFE ? "" : learn->lesson->reason;
 
   if (verdict == LESSON_SAFE)
-    fork_site_safe(learn->site, learn->lesson->reach);
+    fork_site_safe(learn->site);
   else
     fork_site_refuse(learn->site, verdict == LESSON_DENIED, reason);
   learn_tell(learn, "learned", child, verdict, reason);

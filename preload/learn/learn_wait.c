@@ -73,16 +73,13 @@ wait_for_verdict(struct lesson *lesson, pid_t child)
   return (enum lesson_verdict)verdict;
 }
 
-// The thread that forked has waited here, so it was another one that wrote its frames.
+// The thread that forked has waited here, so it was another one that wrote its frame.
 static bool
 frame_changed(const struct learn *learn)
 {
   size_t length = learn->frame.return_slot + sizeof(uint64_t) - learn->frame.sp;
 
-  if (learn->lesson->reach > length)
-    length = learn->lesson->reach;
-  return length > learn->stack_length ||
-         memcmp(learn->stack, (const void *)learn->frame.sp, length) != 0;
+  return memcmp(learn->stack, (const void *)learn->frame.sp, length) != 0;
 }
 
 enum lesson_verdict

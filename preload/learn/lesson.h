@@ -20,7 +20,6 @@ struct lesson {
   char calls[128];   // that are not async-signal-safe, with commas between them
   char path[256];    // of the file whose data was written, or ""
   uint64_t written;  // address in it
-  uint64_t reach;    // bytes of the stack from the caller's stack pointer upward that it wrote in
 };
 
 // Memory of ours in the parent: copies of stacks and the like.

@@ -35,9 +35,8 @@ changed(struct judgement *j, const struct range *r, uint64_t address)
 
   switch (r->kind) {
   case RANGE_STACK:
-    if (!within(address, (void *)notes->frame->return_slot, sizeof(uint64_t)) &&
-        address + 1 - notes->frame->sp > notes->lesson->reach)
-      notes->lesson->reach = address + 1 - notes->frame->sp;
+    if (address >= notes->frame->return_slot + sizeof(uint64_t))
+      judgement_deny(j, "wrote the stack above the function that called fork");
     break;
   case RANGE_THREAD:
     if (!allowed_in_thread(address))
@@ -134,7 +133,6 @@ lesson_judge(struct notes *notes)
   const struct mapping *stack = mappings_find(notes->before, notes->frame->sp);
 
   j.stack_low = stack ? stack->start : lesson_page(notes->frame->sp);
-  notes->lesson->reach = 0;
   if (!return_trap_waits())
     judgement_deny(&j, "left the function that called fork");
   if (!write_watch_each(notes->before, check_pages, &j))

@@ -96,8 +96,6 @@ pointer_holder(struct notes *notes)
       .high = m->at[m->count - 1].end,
   };
 
-  if (s.length < notes->lesson->reach)
-    s.length = notes->lesson->reach;
   for (int i = 0; i < notes->threads->count; i++) {
     if (thread_knows(&s, &notes->threads->threads[i].registers))
       return "another thread has a pointer into the frame that calls fork";

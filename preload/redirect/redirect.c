@@ -126,23 +126,15 @@ verdict_refuses(const struct redirect_site *site)
 }
 
 // Of the stack, from the entry frame upward. Of a site that was learned from: the frame of the
-// calling function and what its children wrote above it, where no other thread is known to write;
-// else all that is in use.
+// calling function, where no other thread is known to write, and above which its children write
+// nothing; else all that is in use.
 static size_t
 part_to_save(const struct redirect *r, const struct entry_frame *frame, uint64_t top)
 {
   const struct site_rule *rule = &r->site->rule;
-  uint64_t sp = (uint64_t)(uintptr_t)frame, end = r->trap + sizeof r->trap, reach = 0;
+  bool learned = rule->verdict != SITE_ALLOW || rule->learned;
 
-  if (rule->verdict == SITE_ALLOW)
-    reach = rule->learned ? rule->stack : 0;
-  else if (r->site->learned)
-    reach = r->site->learned->reach;
-  if (!reach)
-    return top - sp;
-  if (end < sp + sizeof *frame + reach)
-    end = sp + sizeof *frame + reach;
-  return (end < top ? end : top) - sp;
+  return (learned ? r->trap + sizeof r->trap : top) - (uint64_t)(uintptr_t)frame;
 }
 
 // Where the return address of the calling function stands, or 0.

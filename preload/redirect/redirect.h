@@ -25,6 +25,6 @@ void redirect_start(void);
 void redirect_thread(void);
 
 // At the entry of fork(): false for a real fork, of which *redirect has the trap where it is known,
-// else 0. Tells of each refusal once for each site and reason. At the first fork from a site it takes the unwinder's lock, reads files and maps memory;
-// no malloc.
+// else 0. Tells of each refusal once for each site and reason. At the first fork from a site it
+// takes the unwinder's lock, reads files and maps memory; no malloc.
 bool redirect_decide(const struct entry_frame *frame, struct redirect *redirect);

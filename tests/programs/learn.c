@@ -18,6 +18,7 @@
 //   own        writes a thread-local variable
 //   maps       maps memory
 //   protects   changes the protection of the parent's
+//   caller     writes a variable of the function that called the one that calls fork
 //   setenv     calls setenv
 //   printf     calls printf
 //   forks      forks a child of its own
@@ -121,6 +122,8 @@ is(const char *what, const char *name)
   return strcmp(what, name) == 0;
 }
 
+static int *callers;
+
 static __attribute__((noinline)) void
 child(const char *what)
 {
@@ -160,6 +163,8 @@ child(const char *what)
     mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (is(what, "protects"))
     mprotect(pages, 4096, PROT_READ);
+  if (is(what, "caller"))
+    *callers = 5;
   if (is(what, "setenv"))
     setenv("A", "B", 1);
   if (is(what, "printf"))
@@ -211,7 +216,9 @@ call_fork(const char *what)
 {
   volatile _Atomic int outer = 0;
   volatile pid_t pid = 0;
+  int variable = 0;
 
+  callers = &variable;
   if (is(what, "stack"))
     tell((_Atomic int *)&outer);
   if (setjmp(outside) == 0) {
@@ -220,6 +227,8 @@ call_fork(const char *what)
   }
   if (pid == 0)
     child(what);
+  if (variable != 0)
+    abort();
   return pid + outer * 0;
 }
 

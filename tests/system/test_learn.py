@@ -21,6 +21,7 @@ REFUSED = {
     "own": "wrote thread-local memory",
     "maps": "mapped, unmapped or protected memory",
     "protects": "mapped, unmapped or protected memory",
+    "caller": "wrote the stack above the function that called fork",
     "setenv": "called setenv",
     "printf": "called puts",
     "forks": "forked a child of its own",
