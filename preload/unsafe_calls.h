@@ -267,11 +267,12 @@ void unsafe_calls_watch(void);
 // pthread_create() has a wrapper of its own, which tells of its calls in a child here.
 void unsafe_calls_thread(void);
 
-// The first of those called that a child with borrowed memory must not call, or NULL: they change
-// what its parent goes on with.
+// Of a child that is learned from, which does not answer for the fork handlers that ran in it: of
+// those called the first that a child with borrowed memory must not call, or NULL: they change what
+// its parent goes on with.
 const char *unsafe_calls_borrowed(void);
 
-// The names of those called, with commas between them.
+// The names of those that it called, with commas between them.
 void unsafe_calls_list(struct text *t);
 
 // Whether this child has called one that takes locks, as it has noted in its copy of our memory.

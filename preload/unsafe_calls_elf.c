@@ -23,9 +23,9 @@
 struct unsafe_call {
   void *real;
   void *own;  // the form for a borrowed child and one that is learned from, or NULL
-  _Atomic bool called;
-  unsigned char effect;  // enum call_effect
-  char name[20];         // "" for one that is not unsafe
+  _Atomic unsigned char called;  // in a child of these bits of forkhound_watched
+  unsigned char effect;          // enum call_effect
+  char name[20];                 // "" for one that is not unsafe
   char symbol[26];
 };
 _Static_assert(sizeof(struct unsafe_call) == 64, "what the wrappers know");
@@ -91,8 +91,8 @@ forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
     borrow_changes.dumpable++;
   if (borrowed && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
     make_real(c, arguments);
-  if (forkhound_watched & WATCHED)
-    c->called = true;
+  if (forkhound_watched & (WATCHED | LEARNS))
+    c->called |= forkhound_watched & (WATCHED | LEARNS);
   return c->own && (borrowed || learn_watches()) ? c->own : resolve(c);
 }
 
@@ -200,7 +200,7 @@ unsafe_calls_watch(void)
 {
   if (forkhound_watched & WATCHED) {  // of the parent, which is such a child too
     for (struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++)
-      c->called = false;
+      c->called = 0;
     thread_made = false;
   }
   forkhound_watched |= WATCHED;
@@ -217,7 +217,7 @@ const char *
 unsafe_calls_borrowed(void)
 {
   for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
-    if (c->called && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
+    if ((c->called & LEARNS) && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
       return c->symbol;
   }
   return NULL;
@@ -226,7 +226,7 @@ unsafe_calls_borrowed(void)
 bool
 unsafe_calls_any(pid_t child)
 {
-  struct unsafe_call theirs[CALLS] = {{.called = false}};
+  struct unsafe_call theirs[CALLS] = {{.called = 0}};
   struct iovec local = {theirs, sizeof theirs}, remote = {forkhound_calls, sizeof theirs};
 
   if (RAW(SYS_process_vm_readv, child, &local, 1, &remote, 1, 0) != (long)sizeof theirs)
@@ -255,7 +255,7 @@ unsafe_calls_list(struct text *t)
   const char *last = "";
 
   for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
-    if (!c->called || !c->name[0] || strcmp(c->name, last) == 0)
+    if (!(c->called & LEARNS) || !c->name[0] || strcmp(c->name, last) == 0)
       continue;
     text_add(t, "%s%s", *last ? ", " : "", c->name);
     last = c->name;

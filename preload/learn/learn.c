@@ -6,6 +6,7 @@
 #include "libc_layout.h"
 #include "memory.h"
 #include "process.h"
+#include "sanitizer.h"
 #include "sites.h"
 #include "symbol.h"
 #include "thread.h"
@@ -16,6 +17,8 @@
 #include <sys/mman.h>
 
 enum { WAIT_UNWINDER_NS = 1000000000 };
+
+static const char *unavailable;  // why nothing can be learned in this process, or NULL
 
 bool
 learn_wanted(void)
@@ -31,6 +34,7 @@ learn_start(void)
   if (!learn_wanted())
     return;
   (void)libc_layout_check();
+  unavailable = sanitizer_refuses();
   fork_sites_start();
 }
 
@@ -77,6 +81,8 @@ prepare(const void *return_address, uint64_t sp, uint64_t slot)
   }
   const char *why = calling_frame_find(&learn->frame, return_address, sp, slot, learn->stack,
                                        &learn->stack_length);
+  if (!why)
+    why = unavailable;
   if (!why && guard_filtered())
     why = "a seccomp filter is in force";
   name_site(learn);

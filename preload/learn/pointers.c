@@ -43,7 +43,8 @@ block_leads_to_frame(const struct search *s, uint64_t address, int steps)
 
   // The own stack holds addresses of itself: who knows one of its outer frames knows none of this.
   if (!m || !m->readable || !m->writable || m->shared || lesson_is_own(s->notes, address) ||
-      (s->frame >= m->start && s->frame < m->end) || !is_new(s->notes, address, steps))
+      elf_data_is_own(address) || (s->frame >= m->start && s->frame < m->end) ||
+      !is_new(s->notes, address, steps))
     return false;
   uint64_t end = m->end - address > STEP ? address + STEP : m->end;
   return leads_to_frame(s, (const uint64_t *)address, (const uint64_t *)end, steps);

@@ -11,6 +11,7 @@
 #include "raw_syscall.h"
 #include "redirect_site.h"
 #include "redirect_tell.h"
+#include "sanitizer.h"
 #include "shadow_stack.h"
 #include "task_linux.h"
 #include "unsafe_calls.h"
@@ -50,6 +51,9 @@ find_obstacle(void)
 
   if (assumption)
     return assumption;
+  const char *sanitizer = sanitizer_refuses();
+  if (sanitizer)
+    return sanitizer;
   if (shadow_stack_on())
     return "the shadow stack is on";
   if (!unwind_load())

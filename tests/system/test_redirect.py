@@ -233,6 +233,36 @@ def test_refusals():
         ("unavailable", "restartable sequences are not registered the way libc says")], actions(run)
 
 
+def test_sanitizers_are_left_alone():
+    """Copies of a stack would be reads that AddressSanitizer reports."""
+    for kind in ("address", "thread"):
+        program = build_program("redirect_places", f"-fsanitize={kind}")
+        env = environment(ASAN_OPTIONS="verify_asan_link_order=0:detect_leaks=0")
+        run = redirected([program, "nested", 3], [f"allow {program.name} inner*"], env=env)
+        assert run.status == 0 and run.out == plain([program, "nested", 3]).out, (kind, run.out, run.err)
+        assert actions(run) == [("unavailable", "the program is built with a sanitizer")], (kind, actions(run))
+        run = driven([program, "nested", 3], "--redirect=learn", env=env)
+        assert run.status == 0, (kind, run.err)
+        assert actions(run) == [("learned", "the program is built with a sanitizer")], (kind, actions(run))
+
+
+def test_fork_handlers_are_not_the_child():
+    """Those of jemalloc make its locks anew in the child of a real fork; in a borrowed one none runs."""
+    program = build_program("redirect_many")
+    run = driven([program, 1, 5, "exec"], "--redirect=auto",
+                 env=environment(LD_PRELOAD="libjemalloc.so.2"))
+    assert run.status == 0 and run.out.startswith("wrong 0"), run.out
+    assert actions(run) == [("learned", None)] * 3 + [("borrowed", None)] * 3, actions(run)
+
+
+def test_two_threads_are_learned_from():
+    """What one of them knows of the other's frame is ours only."""
+    program = build_program("redirect_many")
+    verdicts = [verdict for _ in range(5) for verdict in
+                (e["verdict"] for e in driven([program, 2, 6, "exec"], "--redirect=learn").named("redirect"))]
+    assert verdicts.count("allow") > len(verdicts) / 2, verdicts
+
+
 def test_help_and_bad_options():
     shown = plain([COMMAND, "run", "--redirect=help"])
     assert shown.status == 0 and "libjava.so Java_java_lang_ProcessImpl_forkAndExec" in shown.out
