@@ -95,6 +95,7 @@ attributes(void)
   SAY(personality(ADDR_NO_RANDOMIZE));
   SAY(umask(077));
   SAY(chdir("/usr/lib"));
+  SAY(chroot("/"));
 }
 
 static void

@@ -11,6 +11,8 @@
 //   limit      no process more is allowed
 //   fails      the child has nothing to exec
 //   real       the child becomes a process of its own
+//   traced     the child lets its parent trace it
+//   orphans    the thread that forked ends, for which the child has asked for a signal
 //   killed     its process is killed while the child is on its way to exec
 //   replaced   another thread of it execs, and waits for the child, which becomes a process of its
 //              own meanwhile
@@ -27,6 +29,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -65,6 +69,12 @@ run_child(void)
 
   if (is("real"))
     setenv("A", "B", 1);
+  if (is("traced") && ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+    _exit(94);
+  if (is("orphans")) {
+    prctl(PR_SET_PDEATHSIG, SIGUSR2);
+    execl("/bin/sleep", "sleep", "100", (char *)NULL);
+  }
   if (is("killed") || is("replaced")) {
     close(done[0]);
     if (read(go[0], &byte, 1) != 1)
@@ -124,6 +134,47 @@ by_descriptor(void)
     say("waitid %d, of the child %d, code %d, status %d\n", result, info.si_pid == child,
         info.si_code, info.si_status);
     close(fd);
+  }
+}
+
+static void
+trace(void)
+{
+  for (int i = 0; i < forks; i++) {
+    int status = 0;
+    pid_t child = start();
+    say("stopped %d", waitpid(child, &status, 0) == child);
+    say(" by %x\n", status);
+    ptrace(PTRACE_CONT, child, NULL, NULL);
+    wait_and_say(child);
+  }
+}
+
+// Ends when the child has exec'd.
+static void *
+forks_once(void *unused)
+{
+  int ends[2];
+  char byte;
+
+  if (pipe2(ends, O_CLOEXEC) != 0)
+    exit(2);
+  last = start();
+  close(ends[1]);
+  if (read(ends[0], &byte, 1) != 0)
+    exit(2);
+  close(ends[0]);
+  return unused;
+}
+
+static void
+orphans(void)
+{
+  for (int i = 0; i < forks; i++) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, forks_once, NULL);
+    pthread_join(thread, NULL);
+    wait_and_say(last);
   }
 }
 
@@ -266,13 +317,6 @@ limit(void)
   repeat();
 }
 
-static void *
-forks_once(void *unused)
-{
-  start();
-  return unused;
-}
-
 // The last thing that this process does. Of the child the pipe tells.
 static void
 end_meanwhile(void)
@@ -327,6 +371,10 @@ main(int argc, char **argv)
     pthread_create(&thread, NULL, idle, NULL);
   if (is("pidfd"))
     by_descriptor();
+  else if (is("traced"))
+    trace();
+  else if (is("orphans"))
+    orphans();
   else if (is("elsewhere"))
     elsewhere();
   else if (is("small"))

@@ -71,7 +71,7 @@ CALLS = {
     "raw_signals": "called syscall",
 }
 PLACES = ("ignored", "nowait", "pidfd", "elsewhere", "small", "handler", "alternate", "nested", "cancelled",
-          "limit", "fails", "real", "killed", "replaced")
+          "limit", "fails", "real", "traced", "orphans", "killed", "replaced")
 
 
 def both_ways(command, sites):
