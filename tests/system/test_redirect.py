@@ -5,7 +5,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from harness import (COMMAND, bare, build_program, driven, environment, execute, plain, read_events,
+from harness import (COMMAND, PROGRAMS, bare, build_program, driven, environment, execute, plain, read_events,
                      side_by_side)
 from test_learn import REFUSED, SAFE, learn
 
@@ -231,6 +231,17 @@ def test_refusals():
     run = redirected([build_program("redirect_refused"), "area"], ["allow redirect_refused start"])
     assert run.status == 0 and actions(run) == [
         ("unavailable", "restartable sequences are not registered the way libc says")], actions(run)
+
+
+def test_another_library_at_the_same_address():
+    """It is a place of its own: nothing that is known of the one that was unloaded holds for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        libraries = [Path(folder) / name for name in ("first.so", "other.so")]
+        for library, flags in zip(libraries, ([], ["-DWRITES"])):
+            execute(["gcc", "-O1", "-shared", "-fPIC", "-DPLUGIN", *flags, "-o", library,
+                     PROGRAMS / "redirect_plugins.c"])
+        both_ways([build_program("redirect_plugins"), 6, *libraries], ["allow first.so plugin_run"])
+        assert plain([build_program("redirect_plugins"), 1, *libraries]).out.startswith("the same address 1")
 
 
 def test_sanitizers_are_left_alone():
