@@ -37,7 +37,7 @@
 #include <unistd.h>
 
 static const char *situation;
-static int forks, go[2], done[2];
+static int forks, there[2], go[2], done[2];
 static atomic_int handled;
 static sem_t turn, waited;
 static int last_status;
@@ -77,7 +77,7 @@ run_child(void)
   }
   if (is("killed") || is("replaced")) {
     close(done[0]);
-    if (read(go[0], &byte, 1) != 1)
+    if (write(there[1], "x", 1) != 1 || read(go[0], &byte, 1) != 1)
       _exit(97);
     for (volatile long i = 0; i < 30000000; i++)
       ;
@@ -327,8 +327,7 @@ end_meanwhile(void)
   if (other == 0) {
     pthread_t thread;
     pthread_create(&thread, NULL, forks_once, NULL);
-    usleep(20000);
-    if (write(go[1], "x", 1) != 1)
+    if (read(there[0], text, 1) != 1 || write(go[1], "x", 1) != 1)
       _exit(96);
     if (is("killed"))
       kill(getpid(), SIGKILL);
@@ -360,7 +359,7 @@ main(int argc, char **argv)
   forks = argc > 2 ? atoi(argv[2]) : 1;
   sem_init(&turn, 0, 0);
   sem_init(&waited, 0, 0);
-  if (pipe2(go, O_CLOEXEC) != 0 || pipe2(done, O_CLOEXEC) != 0)
+  if (pipe2(there, O_CLOEXEC) != 0 || pipe2(go, O_CLOEXEC) != 0 || pipe2(done, O_CLOEXEC) != 0)
     return 2;
   struct sigaction nowait = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT};
   if (is("ignored"))
