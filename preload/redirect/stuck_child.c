@@ -1,5 +1,6 @@
 #include "stuck_child.h"
 
+#include "descriptor.h"
 #include "raw_syscall.h"
 #include "task_linux.h"
 #include "unsafe_calls.h"
@@ -14,8 +15,13 @@ static bool
 waits_for_lock(pid_t child)
 {
   struct task_syscall in;
+  long folder = task_count(child) == 1 ? task_folder(child) : -1;
 
-  if (task_count(child) != 1 || task_syscall(child, child, &in) != 1 || in.number != SYS_futex)
+  if (folder < 0)
+    return false;
+  int sleeps = task_syscall(folder, child, &in);
+  descriptor_close(folder);
+  if (sleeps != 1 || in.number != SYS_futex)
     return false;
   unsigned long operation = in.arguments[1] & ~(unsigned long)FUTEX_CLOCK_REALTIME;
   bool waits = operation == (FUTEX_WAIT | FUTEX_PRIVATE_FLAG) ||
