@@ -43,7 +43,6 @@ learned_add(struct learned *learned, const json_t *event)
   struct site_rule site = {.verdict = sites_verdict(verdict), .has_offset = true, .learned = true};
   site.offset = strtoull(offset, NULL, 16);
   site.forks = site.verdict == SITE_ALLOW;
-  site.stack = (uint64_t)get_integer(event, "stack");
   snprintf(site.module, sizeof site.module, "%.63s", base_name(module));
   snprintf(site.function, sizeof site.function, "%s", function ? function : "-");
   snprintf(site.reason, sizeof site.reason, "%s", reason ? reason : "");

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const words[] = {"", "allow", "deny", "unknown"};
-static const char mark[] = "learned ", within[] = ", within ";
+static const char mark[] = "learned ";
 
 const char *
 sites_word(enum site_verdict verdict)
@@ -94,9 +94,6 @@ take_reason(const char *comment, struct site_rule *rule)
     comment += n + length + 2;
     if (rule->verdict != SITE_DENY)
       rule->forks = (unsigned)strtoul(comment, NULL, 10);
-    const char *stack = strstr(comment, within);
-    if (stack && rule->verdict != SITE_DENY)
-      rule->stack = strtoull(stack + sizeof within - 1, NULL, 10);
   }
   snprintf(rule->reason, sizeof rule->reason, "%.*s", (int)strcspn(comment, "\n"), comment);
 }
@@ -210,7 +207,6 @@ sites_add(struct site_rule *rule, const struct site_rule *later)
     memcpy(rule->reason, later->reason, sizeof rule->reason);
   } else {
     rule->forks += later->forks;
-    rule->stack = later->stack > rule->stack ? later->stack : rule->stack;
   }
 }
 
@@ -224,8 +220,6 @@ sites_conclude(struct site_rule *rule)
   rule->verdict = rule->forks >= SITES_FORKS ? SITE_ALLOW : SITE_UNKNOWN;
   struct text t = {.bytes = rule->reason, .size = sizeof rule->reason};
   bool allowed = rule->verdict == SITE_ALLOW;
-  text_add(&t, "%u fork%s, %ssafe", rule->forks, s, allowed ? "all " : "");
-  if (rule->stack)
-    text_add(&t, "%s%" PRIu64 " bytes of the stack", within, rule->stack);
-  text_add_string(&t, allowed ? "" : "; 3 are needed");
+  text_add(&t, "%u fork%s, %ssafe%s", rule->forks, s, allowed ? "all " : "",
+           allowed ? "" : "; 3 are needed");
 }

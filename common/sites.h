@@ -19,11 +19,8 @@ struct site_rule {
   char function[96];  // the function that calls fork, or a pattern of `*`; "-": not known
   uint64_t offset;    // an address as in the file
   bool has_offset;
-  bool learned;    // written by forkhound, and its verdict not edited since
-  unsigned forks;  // that a learned rule was learned from
-  // Of a learned rule that allows: how far up from the caller's stack pointer the children wrote,
-  // in bytes; no other thread writes there. 0: not known.
-  uint64_t stack;
+  bool learned;      // written by forkhound, and its verdict not edited since
+  unsigned forks;    // that a learned rule was learned from
   char reason[160];  // without the mark of a learned rule
 };
 

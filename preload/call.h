@@ -19,7 +19,9 @@ struct call {
   struct registers registers;
   struct site *site;
   struct redirect_site *redirect;  // of a fork that was redirected, or NULL
-  bool taken;  // the parent of a borrowed child that becomes real has captured the threads
+  uint64_t slot;  // where the return address of the function that calls fork() stands, if the entry
+                  // of fork() has found it; else 0
+  bool taken;     // the parent of a borrowed child that becomes real has captured the threads
   struct snapshot *snapshot;
   struct learn *learn;  // NULL: this fork is not learned from
   struct outcome *outcome;

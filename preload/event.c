@@ -288,7 +288,5 @@ event_redirect(struct text *t, const char *action, const struct redirect_story *
   }
   if (story->child)
     text_add(t, ",\"child\":%d", (int)story->child);
-  if (story->stack)
-    text_add(t, ",\"stack\":%" PRIu64, story->stack);
   text_add(t, ",\"after_us\":%" PRIu64 "}\n", story->after_ns / 1000);
 }

@@ -23,7 +23,6 @@ struct redirect_story {
   const char *function, *verdict, *reason;
   const char *calls;  // of the child before exec, with commas between them
   pid_t child;
-  uint64_t stack;  // bytes of it that a safe child wrote within
   uint64_t after_ns;
 };
 void event_redirect(struct text *t, const char *action, const struct redirect_story *story);

@@ -26,10 +26,10 @@ __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(voi
 enum { MOST_CHILDREN = 20 };
 
 static pid_t
-fork_once(const void *return_address, uint64_t sp, bool *stuck)
+fork_once(const void *return_address, uint64_t sp, uint64_t slot, bool *stuck)
 {
   instant_begin("fork");
-  struct learn *learn = learn_before(return_address, sp, 0);
+  struct learn *learn = learn_before(return_address, sp, slot);
   call.learn = learn;
   pid_t child = fh_real.fork();
   if (child != 0)
@@ -37,7 +37,7 @@ fork_once(const void *return_address, uint64_t sp, bool *stuck)
   if (learn && child == 0)
     learn_child(learn);
   else if (learn)
-    *stuck = !learn_after(learn, child) && process_options()->redirect == REDIRECT_AUTO;
+    *stuck = !learn_after(learn, child);
   return child;
 }
 
@@ -47,10 +47,11 @@ forkhound_fork(void)
 {
   if (fork_passes())
     return fh_real.fork();
+  const void *caller = __builtin_return_address(0);
+  uint64_t sp = (uint64_t)(uintptr_t)__builtin_dwarf_cfa(), slot = call.slot;
   for (int i = 1;; i++) {
     bool stuck = false;
-    pid_t child =
-        fork_once(__builtin_return_address(0), (uint64_t)(uintptr_t)__builtin_dwarf_cfa(), &stuck);
+    pid_t child = fork_once(caller, sp, slot, &stuck);
     if (!stuck || i == MOST_CHILDREN)
       return child;
     stuck_child_end(child);

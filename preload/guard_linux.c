@@ -261,6 +261,7 @@ before_raw_call(long number)
   case SYS_unshare:
   case SYS_setns:
   case SYS_ptrace:
+  case SYS_rt_sigaction:
   case SYS_tkill:
   case SYS_tgkill: become_real("called syscall", REAL_WHOLE); break;
   default: break;

@@ -116,15 +116,15 @@ mode(const struct env_options *options)
 }
 
 // A later fork of a site: the registers, in memory that the child inherits. It has the stacks
-// itself.
+// itself. A lesson needs them, whatever they cost.
 static void
 leave_evidence(void)
 {
   const struct env_options *options = process_options();
+  bool needed = learn_needs_threads(call.learn);
 
-  if (options->capture == CAPTURE_OFF ||
-      (!budget_allows(options->snapshot_budget) && !learn_needs_threads(call.learn)) ||
-      !spinlock_try(&capturing, 0))
+  if (options->capture == CAPTURE_OFF || (!needed && !budget_allows(options->snapshot_budget)) ||
+      !spinlock_try(&capturing, needed ? WAIT_CAPTURE_NS : 0))
     return;
   call.snapshot = snapshot_take(most_threads(options), EVIDENCE_STACK, mode(options));
   spinlock_release(&capturing);

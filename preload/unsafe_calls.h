@@ -12,7 +12,8 @@ enum call_effect {
   MAKES_REAL,     // changes what its parent goes on with
   NAMES_PROCESS,  // the same, and its first argument is a process or group: perhaps the child
                   // itself
-  CHANGES_IDS,    // has a form that changes those of the child only
+  CHANGES_IDS,    // has a form that changes those of the child only (borrow_ids.h)
+  OWN_FORM,       // has a form of ours: of signals (borrow_signals.h), of descriptors (close.h)
 };
 
 // X(symbol, name in reports, effect in a borrowed child: see borrow.h). malloc is not among them:
@@ -228,7 +229,7 @@ enum call_effect {
   X(pthread_cond_wait, MAKES_REAL)                                                                 \
   X(pthread_cond_timedwait, MAKES_REAL)                                                            \
   X(pthread_barrier_wait, MAKES_REAL)                                                              \
-  /* libc's own would change the ids of the parent's threads. */                                   \
+  /* libc's own would change the ids of the parent's threads, and write what it knows of them. */  \
   X(setuid, CHANGES_IDS)                                                                           \
   X(setgid, CHANGES_IDS)                                                                           \
   X(seteuid, CHANGES_IDS)                                                                          \
@@ -239,11 +240,25 @@ enum call_effect {
   X(setresgid, CHANGES_IDS)                                                                        \
   X(setgroups, CHANGES_IDS)
 
+// Calls that are as good in any child, but need a form of ours in one that borrows memory, or is
+// learned from. They are so frequent that they cost least: no child is noted to have called them.
+#define FH_OWN_CALLS(X)                                                                            \
+  X(close, OWN_FORM)                                                                               \
+  X(__close, OWN_FORM)                                                                             \
+  X(close_range, OWN_FORM)                                                                         \
+  X(closefrom, OWN_FORM)                                                                           \
+  X(sigaction, OWN_FORM)                                                                           \
+  X(signal, OWN_FORM)
+
 // Finds the real functions: at the first pthread_create(), because dlsym() may hang in the child.
 void unsafe_calls_resolve(void);
 
 // From now on calls of a borrowed child have their effect.
 void unsafe_calls_borrow(void);
+
+// In a fork child: it is learned from, or no more. As in a borrowed one the forms of ours are
+// called.
+void unsafe_calls_learn(bool learns);
 
 // In the child of a multithreaded fork: calls are noted from here on. Async-signal-safe, as is the
 // noting.
@@ -252,11 +267,12 @@ void unsafe_calls_watch(void);
 // pthread_create() has a wrapper of its own, which tells of its calls in a child here.
 void unsafe_calls_thread(void);
 
-// The first of those called that a child with borrowed memory must not call, or NULL: they change
-// what its parent goes on with.
+// Of a child that is learned from, which does not answer for the fork handlers that ran in it: of
+// those called the first that a child with borrowed memory must not call, or NULL: they change what
+// its parent goes on with.
 const char *unsafe_calls_borrowed(void);
 
-// The names of those called, with commas between them.
+// The names of those that it called, with commas between them.
 void unsafe_calls_list(struct text *t);
 
 // Whether this child has called one that takes locks, as it has noted in its copy of our memory.

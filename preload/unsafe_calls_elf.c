@@ -5,6 +5,9 @@
 #include "become_real.h"
 #include "borrow.h"
 #include "borrow_ids.h"
+#include "borrow_signals.h"
+#include "close.h"
+#include "learn.h"
 #include "raw_syscall.h"
 
 #include <dlfcn.h>
@@ -19,24 +22,33 @@
 // The wrappers' names for them.
 struct unsafe_call {
   void *real;
-  _Atomic bool called;
-  unsigned char effect;  // enum call_effect
-  char name[20];         // "" for one that is not unsafe
+  void *own;  // the form for a borrowed child and one that is learned from, or NULL
+  _Atomic unsigned char called;  // in a child of these bits of forkhound_watched
+  unsigned char effect;          // enum call_effect
+  char name[20];                 // "" for one that is not unsafe
   char symbol[26];
 };
-_Static_assert(sizeof(struct unsafe_call) == 56, "what the wrappers know");
+_Static_assert(sizeof(struct unsafe_call) == 64, "what the wrappers know");
 
-#define ROW(symbol_, name_, effect_) {.symbol = #symbol_, .name = name_, .effect = effect_},
+#define OWN_SHARES(symbol) NULL
+#define OWN_MAKES_REAL(symbol) NULL
+#define OWN_NAMES_PROCESS(symbol) NULL
+#define OWN_CHANGES_IDS(symbol) (void *)own_##symbol
+#define OWN_OWN_FORM(symbol) (void *)own_##symbol
+#define ROW(symbol_, name_, effect_)                                                               \
+  {.symbol = #symbol_, .name = name_, .effect = effect_, .own = OWN_##effect_(symbol_)},
 #define UNSAFE_ROW(symbol, name, effect) ROW(symbol, #name, effect)
 #define BORROWED_ROW(symbol, effect) ROW(symbol, "", effect)
 __attribute__((visibility("hidden"))) struct unsafe_call forkhound_calls[] = {
-    FH_UNSAFE_CALLS(UNSAFE_ROW) FH_BORROWED_CALLS(BORROWED_ROW)};
+    FH_UNSAFE_CALLS(UNSAFE_ROW) FH_BORROWED_CALLS(BORROWED_ROW) FH_OWN_CALLS(BORROWED_ROW)};
 
 enum {
   CALLS = sizeof forkhound_calls / sizeof forkhound_calls[0],
   ENVIRONMENT_CALLS = 4,  // the first ones
-  WATCHED = 1,
-  BORROWED = 2,
+  // Bits of forkhound_watched.
+  WATCHED = 1,   // the child of a multithreaded fork
+  BORROWED = 2,  // a process whose forks may be redirected, or a borrowed child of it
+  LEARNS = 4,    // a child that is learned from
 };
 
 static _Atomic bool thread_made;
@@ -79,10 +91,9 @@ forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
     borrow_changes.dumpable++;
   if (borrowed && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
     make_real(c, arguments);
-  if (forkhound_watched & WATCHED)
-    c->called = true;
-  void *own = borrowed && c->effect == CHANGES_IDS ? borrow_ids_own(c->symbol) : NULL;
-  return own ? own : resolve(c);
+  if (forkhound_watched & (WATCHED | LEARNS))
+    c->called |= forkhound_watched & (WATCHED | LEARNS);
+  return c->own && (borrowed || learn_watches()) ? c->own : resolve(c);
 }
 
 // On entry: r11 is the address of the struct; all registers that may hold arguments are kept
@@ -141,11 +152,11 @@ __asm__(".text\n"
         ".size forkhound_slow_call,.-forkhound_slow_call\n");
 
 // No wrapper moves the stack pointer: one entry of the unwind tables does for all.
-#define WRAPPER(symbol, ...)                                                                       \
+#define WRAPPER_FOR(bits, symbol)                                                                  \
   ".globl " #symbol "\n"                                                                           \
   ".type " #symbol ",@function\n" #symbol ":\n"                                                    \
   "  endbr64\n"                                                                                    \
-  "  cmpb $0, forkhound_watched(%rip)\n"                                                           \
+  "  testb $" bits ", forkhound_watched(%rip)\n"                                                   \
   "  jne 1f\n"                                                                                     \
   "  movq forkhound_calls+forkhound_row(%rip), %r11\n"                                             \
   "  testq %r11, %r11\n"                                                                           \
@@ -155,10 +166,12 @@ __asm__(".text\n"
   "  leaq forkhound_calls+forkhound_row(%rip), %r11\n"                                             \
   "  jmp forkhound_slow_call\n"                                                                    \
   ".size " #symbol ",.-" #symbol "\n"                                                              \
-  ".set forkhound_row, forkhound_row+56\n"
+  ".set forkhound_row, forkhound_row+64\n"
+#define WRAPPER(symbol, ...) WRAPPER_FOR("7", symbol)
+#define OWN_WRAPPER(symbol, ...) WRAPPER_FOR("6", symbol)
 
 __asm__(".set forkhound_row, 0\n.cfi_startproc\n" FH_UNSAFE_CALLS(WRAPPER)
-            FH_BORROWED_CALLS(WRAPPER) ".cfi_endproc\n");
+            FH_BORROWED_CALLS(WRAPPER) FH_OWN_CALLS(OWN_WRAPPER) ".cfi_endproc\n");
 
 void
 unsafe_calls_resolve(void)
@@ -174,11 +187,20 @@ unsafe_calls_borrow(void)
 }
 
 void
+unsafe_calls_learn(bool learns)
+{
+  if (learns)
+    forkhound_watched |= LEARNS;
+  else
+    forkhound_watched &= (unsigned char)~LEARNS;
+}
+
+void
 unsafe_calls_watch(void)
 {
   if (forkhound_watched & WATCHED) {  // of the parent, which is such a child too
     for (struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++)
-      c->called = false;
+      c->called = 0;
     thread_made = false;
   }
   forkhound_watched |= WATCHED;
@@ -195,7 +217,7 @@ const char *
 unsafe_calls_borrowed(void)
 {
   for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
-    if (c->called && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
+    if ((c->called & LEARNS) && (c->effect == MAKES_REAL || c->effect == NAMES_PROCESS))
       return c->symbol;
   }
   return NULL;
@@ -204,7 +226,7 @@ unsafe_calls_borrowed(void)
 bool
 unsafe_calls_any(pid_t child)
 {
-  struct unsafe_call theirs[CALLS] = {{.called = false}};
+  struct unsafe_call theirs[CALLS] = {{.called = 0}};
   struct iovec local = {theirs, sizeof theirs}, remote = {forkhound_calls, sizeof theirs};
 
   if (RAW(SYS_process_vm_readv, child, &local, 1, &remote, 1, 0) != (long)sizeof theirs)
@@ -233,7 +255,7 @@ unsafe_calls_list(struct text *t)
   const char *last = "";
 
   for (const struct unsafe_call *c = forkhound_calls; c < forkhound_calls + CALLS; c++) {
-    if (!c->called || !c->name[0] || strcmp(c->name, last) == 0)
+    if (!(c->called & LEARNS) || !c->name[0] || strcmp(c->name, last) == 0)
       continue;
     text_add(t, "%s%s", *last ? ", " : "", c->name);
     last = c->name;

@@ -56,12 +56,8 @@ fork_sites_get(const struct calling_frame *frame)
 }
 
 void
-fork_site_safe(struct fork_site *site, uint64_t reach)
+fork_site_safe(struct fork_site *site)
 {
-  uint64_t most = atomic_load(&site->reach);
-
-  while (most < reach && !atomic_compare_exchange_weak(&site->reach, &most, reach))
-    ;
   atomic_fetch_add(&site->safe, 1);
 }
 

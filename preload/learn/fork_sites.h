@@ -16,10 +16,8 @@ struct fork_site {
   char function[96];      // "-": not known
   uint64_t offset;        // of the return address of the call in it
   _Atomic unsigned safe;  // forks that were learned from and safe
-  // The most of the stack that a child of these wrote in, upward from the caller's stack pointer.
-  _Atomic uint64_t reach;
-  _Atomic int refused;  // 0, 1: reason is being written, 2: denied, 3: unknown
-  char reason[160];     // of the first refusal
+  _Atomic int refused;    // 0, 1: reason is being written, 2: denied, 3: unknown
+  char reason[160];       // of the first refusal
 };
 
 // Maps the table. Before the first thread is made.
@@ -31,8 +29,8 @@ struct fork_site *fork_sites_get(const struct calling_frame *frame);
 // Finds the function's name in the file's symbols. One thread at a time (see unwind_enter()).
 void fork_site_name(struct fork_site *site, const struct calling_frame *frame);
 
-// A fork from there was safe, and its child wrote so far up the stack.
-void fork_site_safe(struct fork_site *site, uint64_t reach);
+// A fork from there was safe.
+void fork_site_safe(struct fork_site *site);
 
 // It must not be borrowed for (denied), or cannot be judged here (not denied). Only the first
 // reason counts, but a denial replaces an unknown.

@@ -32,7 +32,8 @@ void learn_child(struct learn *learn);
 // In the parent, after it has told of the fork; `child`: -1 if it failed. Frees `learn`. For the
 // first forks of a site it waits until the child execs, at most 200 ms, as it would for a borrowed
 // one: what changes its stack meanwhile is another thread. False: the child is stuck (see
-// stuck_child.h). errno is unchanged.
+// stuck_child.h), and is to be replaced: in auto mode, where the site is to be redirected. errno is
+// unchanged.
 bool learn_after(struct learn *learn, pid_t child);
 
 // Whether this process is a child that is watched.

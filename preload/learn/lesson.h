@@ -20,7 +20,6 @@ struct lesson {
   char calls[128];   // that are not async-signal-safe, with commas between them
   char path[256];    // of the file whose data was written, or ""
   uint64_t written;  // address in it
-  uint64_t reach;    // bytes of the stack from the caller's stack pointer upward that it wrote in
 };
 
 // Memory of ours in the parent: copies of stacks and the like.
@@ -29,9 +28,21 @@ struct own_memory {
   size_t size;
 };
 
-enum { LESSON_OWN = 4, LESSON_RANGES = 512, LESSON_COPIES = 4 << 20, LESSON_MAPS = 1 << 20 };
+enum {
+  LESSON_PAGE = 4096,
+  LESSON_OWN = 4,
+  LESSON_RANGES = 512,
+  LESSON_COPIES = 4 << 20,
+  LESSON_MAPS = 1 << 20,
+  LESSON_SEEN = 32768,  // a power of 2
+};
 
-enum { LESSON_SEEN = 32768 };  // a power of 2
+// The page that it is in.
+static inline uint64_t
+lesson_page(uint64_t address)
+{
+  return address & ~(LESSON_PAGE - 1ul);
+}
 
 enum range_kind { RANGE_STACK, RANGE_THREAD, RANGE_ARGUMENTS, RANGE_DATA };
 
@@ -52,7 +63,6 @@ struct notes {
   struct lesson *lesson;
   struct mappings *before;
   int range_count;
-  bool first;   // no fork of this site was learned from before
   size_t used;  // of copies
   struct range ranges[LESSON_RANGES];
   uint64_t seen[LESSON_SEEN];  // blocks searched for pointers, and how far on from there
@@ -67,5 +77,5 @@ bool lesson_prepare(struct notes *notes);
 // Whether the address is in memory of ours.
 bool lesson_is_own(const struct notes *notes, uint64_t address);
 
-// In the child, watched: fills the lesson but for its verdict, which is returned.
+// lesson_judge.c. In the child, watched: fills the lesson but for its verdict, which is returned.
 enum lesson_verdict lesson_judge(struct notes *notes);

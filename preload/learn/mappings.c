@@ -70,11 +70,16 @@ mappings_read(void *memory, size_t size)
 const struct mapping *
 mappings_find(const struct mappings *m, uint64_t address)
 {
-  for (int i = 0; i < m->count; i++) {
-    if (address >= m->at[i].start && address < m->at[i].end)
-      return &m->at[i];
+  int low = 0, high = m->count;
+
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (m->at[middle].end <= address)
+      low = middle + 1;
+    else
+      high = middle;
   }
-  return NULL;
+  return low < m->count && m->at[low].start <= address ? &m->at[low] : NULL;
 }
 
 static int

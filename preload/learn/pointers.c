@@ -16,22 +16,6 @@ struct search {
   uint64_t low, high;      // of all mappings
 };
 
-// Of the sorted list.
-static const struct mapping *
-find_mapping(const struct mappings *m, uint64_t address)
-{
-  int low = 0, high = m->count;
-
-  while (low < high) {
-    int middle = (low + high) / 2;
-    if (m->at[middle].end <= address)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low < m->count && m->at[low].start <= address ? &m->at[low] : NULL;
-}
-
 // Each block once, or again if it leads further now; false, too, when there is no more room to
 // remember them. The steps stand in the low bits of the address.
 static bool
@@ -55,11 +39,12 @@ static bool leads_to_frame(const struct search *s, const uint64_t *words, const 
 static bool
 block_leads_to_frame(const struct search *s, uint64_t address, int steps)
 {
-  const struct mapping *m = find_mapping(s->notes->before, address);
+  const struct mapping *m = mappings_find(s->notes->before, address);
 
   // The own stack holds addresses of itself: who knows one of its outer frames knows none of this.
   if (!m || !m->readable || !m->writable || m->shared || lesson_is_own(s->notes, address) ||
-      (s->frame >= m->start && s->frame < m->end) || !is_new(s->notes, address, steps))
+      elf_data_is_own(address) || (s->frame >= m->start && s->frame < m->end) ||
+      !is_new(s->notes, address, steps))
     return false;
   uint64_t end = m->end - address > STEP ? address + STEP : m->end;
   return leads_to_frame(s, (const uint64_t *)address, (const uint64_t *)end, steps);
@@ -89,7 +74,7 @@ leads_to_frame(const struct search *s, const uint64_t *words, const uint64_t *en
 static bool
 thread_knows(const struct search *s, const struct registers *r)
 {
-  const struct mapping *m = find_mapping(s->notes->before, r->at[REG_SP]);
+  const struct mapping *m = mappings_find(s->notes->before, r->at[REG_SP]);
 
   for (int i = 0; i < REGISTERS; i++) {
     if (i != REG_SP && word_leads_to_frame(s, r->at[i], THREAD_STEPS))
@@ -112,8 +97,6 @@ pointer_holder(struct notes *notes)
       .high = m->at[m->count - 1].end,
   };
 
-  if (s.length < notes->lesson->reach)
-    s.length = notes->lesson->reach;
   for (int i = 0; i < notes->threads->count; i++) {
     if (thread_knows(&s, &notes->threads->threads[i].registers))
       return "another thread has a pointer into the frame that calls fork";

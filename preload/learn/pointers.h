@@ -4,9 +4,8 @@
 
 struct notes;
 
-// In words, what knows an address in the part of the stack from the caller's stack pointer to the
-// end of its frame, or to notes->lesson->reach: another thread, in its registers, in its stack or
-// in what they lead to within three steps; or a global variable, or what it points to. NULL:
-// nothing. A step is the 256 bytes that a word points to. For the child, which has the memory of
-// the fork.
+// In words, what knows an address in the frame that calls fork, from the stack pointer to the
+// return address: another thread, in its registers, in its stack or in what they lead to within
+// three steps; or a global variable, or what it points to. NULL: nothing. A step is the 256 bytes
+// that a word points to. For the child, which has the memory of the fork.
 const char *pointer_holder(struct notes *notes);

@@ -1,6 +1,6 @@
 #include "return_trap.h"
 
-#include "raw_syscall.h"
+#include "shadow_stack.h"
 
 #include <stddef.h>
 
@@ -65,20 +65,10 @@ __asm__(".text\n"
         ".cfi_endproc\n"
         ".size forkhound_return_trap,.-forkhound_return_trap\n");
 
-// Linux 6.6, arch/x86/include/uapi/asm/prctl.h
-static bool
-has_shadow_stack(void)
-{
-  enum { ARCH_SHSTK_STATUS = 0x5005, ARCH_SHSTK_SHSTK = 1 };
-  uint64_t features = 0;
-
-  return RAW(SYS_arch_prctl, ARCH_SHSTK_STATUS, &features) == 0 && (features & ARCH_SHSTK_SHSTK);
-}
-
 bool
 return_trap_set(uint64_t *slot, void (*handler)(void))
 {
-  if (has_shadow_stack())
+  if (shadow_stack_on())
     return false;
   forkhound_return_address = *slot;
   returned = handler;

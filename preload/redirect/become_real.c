@@ -94,7 +94,7 @@ ask(struct borrow *b)
 {
   futex_set(&b->state, BORROW_ASKS);
   do {
-    if ((pid_t)RAW(SYS_getppid) != b->parent)
+    if (!borrow_parent_waits(b))
       return false;
   } while (futex_wait_shared(&b->answer, ANSWER_NS) == 0);
   atomic_store(&b->answer, 0);
@@ -149,7 +149,7 @@ _Noreturn void
 borrow_left(struct borrow *b)
 {
   futex_set(&b->state, BORROW_LEFT);
-  while (futex_wait_shared(&b->answer, ANSWER_NS) == 0 && (pid_t)RAW(SYS_getppid) == b->parent)
+  while (futex_wait_shared(&b->answer, ANSWER_NS) == 0 && borrow_parent_waits(b))
     ;
   for (;;)
     RAW(SYS_exit_group, 0);

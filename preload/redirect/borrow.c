@@ -81,9 +81,11 @@ borrow_enter(struct entry_frame *frame)
 
   become_real("called fork", REAL_WHOLE);
   // Not of a signal handler that interrupts a wrapper.
-  if (!call.entry && redirect_decide(frame, &redirect)) {
-    b = lend(frame, &redirect);
-    if (!b)
+  if (!call.entry) {
+    bool wanted = redirect_decide(frame, &redirect);
+    call.slot = redirect.trap;
+    b = wanted ? lend(frame, &redirect) : NULL;
+    if (wanted && !b)
       redirect_tell_refusal(redirect.site, "too many such forks at once, or no memory");
   }
   if (b) {
@@ -156,6 +158,17 @@ borrow_end(struct borrow *b)
   return result < 0 ? -1 : result;
 }
 
+// The kernel clears the thread's number in its block when it ends (CLONE_CHILD_CLEARTID of
+// pthread_create()), for which this function looks.
+bool
+borrow_parent_waits(const struct borrow *b)
+{
+  clockid_t unused;
+
+  return (pid_t)RAW(SYS_getppid) == b->parent &&
+         pthread_getcpuclockid(pthread_self(), &unused) == 0;
+}
+
 void
 borrow_exec(const char *path)
 {
@@ -169,8 +182,7 @@ borrow_exec(const char *path)
     return;
   }
   snprintf(b->path, sizeof b->path, "%s", path ? path : "(descriptor)");
-  while (!atomic_compare_exchange_strong(&b->gate, &open, GATE_EXECS) &&
-         (pid_t)RAW(SYS_getppid) == b->parent) {
+  while (!atomic_compare_exchange_strong(&b->gate, &open, GATE_EXECS) && borrow_parent_waits(b)) {
     open = GATE_OPEN;
     RAW(SYS_sched_yield);
   }

@@ -92,6 +92,10 @@ void borrow_wait(struct borrow *b, long result);
 // In the parent, back on the caller's stack: the result of fork().
 pid_t borrow_end(struct borrow *b);
 
+// In the child: whether the thread that forked is there still, to answer. Its process may have
+// ended, or another thread of it may have called exec: then the memory is the child's alone.
+bool borrow_parent_waits(const struct borrow *b);
+
 // How often other threads than a borrowed child's have changed what its parent would get back.
 struct borrow_changes {
   _Atomic unsigned environment, dumpable;

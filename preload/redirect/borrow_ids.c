@@ -4,9 +4,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <stddef.h>
-#include <string.h>
-#include <sys/types.h>
 
 enum { MOST_GROUPS = 1024 };
 
@@ -19,61 +16,61 @@ result(long value)
   return -1;
 }
 
-static int
+int
 own_setuid(uid_t id)
 {
   return result(RAW(SYS_setuid, id));
 }
 
-static int
+int
 own_setgid(gid_t id)
 {
   return result(RAW(SYS_setgid, id));
 }
 
-static int
+int
 own_seteuid(uid_t id)
 {
   return result(RAW(SYS_setresuid, -1, id, -1));
 }
 
-static int
+int
 own_setegid(gid_t id)
 {
   return result(RAW(SYS_setresgid, -1, id, -1));
 }
 
-static int
+int
 own_setreuid(uid_t real, uid_t effective)
 {
   return result(RAW(SYS_setreuid, real, effective));
 }
 
-static int
+int
 own_setregid(gid_t real, gid_t effective)
 {
   return result(RAW(SYS_setregid, real, effective));
 }
 
-static int
+int
 own_setresuid(uid_t real, uid_t effective, uid_t saved)
 {
   return result(RAW(SYS_setresuid, real, effective, saved));
 }
 
-static int
+int
 own_setresgid(gid_t real, gid_t effective, gid_t saved)
 {
   return result(RAW(SYS_setresgid, real, effective, saved));
 }
 
-static int
+int
 own_setgroups(size_t count, const gid_t *groups)
 {
   return result(RAW(SYS_setgroups, count, groups));
 }
 
-static int
+int
 own_initgroups(const char *user, gid_t group)
 {
   gid_t groups[MOST_GROUPS];
@@ -83,26 +80,4 @@ own_initgroups(const char *user, gid_t group)
   if (getgrouplist(user, group, groups, &count) < 0)
     count = MOST_GROUPS;
   return own_setgroups((size_t)count, groups);
-}
-
-void *
-borrow_ids_own(const char *symbol)
-{
-#define OWN(name)                                                                                  \
-  {                                                                                                \
-#    name, (void *)own_##name                                                                      \
-  }
-  static const struct {
-    const char *symbol;
-    void *function;
-  } functions[] = {
-      OWN(setuid),   OWN(setgid),    OWN(seteuid),   OWN(setegid),   OWN(setreuid),
-      OWN(setregid), OWN(setresuid), OWN(setresgid), OWN(setgroups), OWN(initgroups),
-  };
-
-  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-    if (strcmp(functions[i].symbol, symbol) == 0)
-      return functions[i].function;
-  }
-  return NULL;
 }

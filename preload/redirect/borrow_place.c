@@ -1,7 +1,4 @@
-// Where a signal has interrupted a borrowed child. It may leave the memory that it borrows only
-// where it holds no lock of libc and has changed nothing there by half: libc's fork() would wait
-// for a lock of its own, and the parent would find it locked for ever.
-#include "become_real.h"
+#include "borrow_place.h"
 
 #include "borrow.h"
 #include "modules.h"
@@ -93,7 +90,7 @@ runtime_frames(const struct borrow *b, const ucontext_t *interrupted, const stru
 }
 
 bool
-become_real_may(struct borrow *b, const ucontext_t *interrupted, bool timer)
+borrow_place_may_leave(struct borrow *b, const ucontext_t *interrupted, bool timer)
 {
   const unsigned char *pc = (const unsigned char *)interrupted->uc_mcontext.gregs[REG_RIP];
   int runtime = -1;

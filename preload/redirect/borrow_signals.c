@@ -2,6 +2,7 @@
 
 #include "become_real.h"
 #include "borrow.h"
+#include "borrow_place.h"
 #include "interpose.h"
 #include "raw_syscall.h"
 
@@ -109,7 +110,7 @@ on_signal(int number, siginfo_t *info, void *context)
   bool fault = is_fault(number, info);
   bool own =
       info->si_code <= 0 && info->si_pid == (pid_t)RAW(SYS_getpid) && number != BORROW_SIGNAL;
-  if (!fault && !own && !become_real_may(b, interrupted, number == BORROW_SIGNAL)) {
+  if (!fault && !own && !borrow_place_may_leave(b, interrupted, number == BORROW_SIGNAL)) {
     if (number != BORROW_SIGNAL) {
       b->deferred |= bit(number);
       *(uint64_t *)(void *)&interrupted->uc_sigmask |= bit(number);
@@ -189,12 +190,11 @@ cover(struct borrow *b, int number, uint64_t mask)
   signals_restore(mask);
 }
 
-FH_EXPORT int
-sigaction(int number, const struct sigaction *action, struct sigaction *old)
+int
+own_sigaction(int number, const struct sigaction *action, struct sigaction *old)
 {
   struct borrow *b = borrowed;
 
-  fh_real_resolve();
   if (!b)
     return fh_real.sigaction(number, action, old);
   uint64_t mask = uncover(b, number);
@@ -203,12 +203,11 @@ sigaction(int number, const struct sigaction *action, struct sigaction *old)
   return result;
 }
 
-FH_EXPORT sighandler_t
-signal(int number, sighandler_t handler)
+sighandler_t
+own_signal(int number, sighandler_t handler)
 {
   struct borrow *b = borrowed;
 
-  fh_real_resolve();
   if (!b)
     return fh_real.signal(number, handler);
   uint64_t mask = uncover(b, number);

@@ -4,9 +4,8 @@
 // what it would have done. The program sees the dispositions that it expects.
 #pragma once
 
-#include <stdbool.h>
+#include <signal.h>
 #include <stdint.h>
-#include <ucontext.h>
 
 enum {
   KERNEL_SIGNALS = 65,  // 1 to 64
@@ -37,6 +36,7 @@ void signals_catch(struct borrow *b);
 // caught meanwhile.
 void signals_give_back(const struct borrow *b);
 
-// In a signal handler: whether the interrupted child can hold no lock of libc or the dynamic
-// loader, so that become_real() may follow. `timer`: of the parent's 200 ms.
-bool become_real_may(struct borrow *b, const ucontext_t *interrupted, bool timer);
+// These stand for libc's functions of the same names in a borrowed child; elsewhere they are the
+// same.
+int own_sigaction(int number, const struct sigaction *action, struct sigaction *old);
+sighandler_t own_signal(int number, sighandler_t handler);

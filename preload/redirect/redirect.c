@@ -11,6 +11,8 @@
 #include "raw_syscall.h"
 #include "redirect_site.h"
 #include "redirect_tell.h"
+#include "sanitizer.h"
+#include "shadow_stack.h"
 #include "task_linux.h"
 #include "unsafe_calls.h"
 #include "unwind.h"
@@ -25,18 +27,7 @@ unsigned char forkhound_redirects;
 static const char learning[] = "it is learned from";
 static const char *unavailable;  // why no fork of this process is redirected, or NULL
 
-enum {
-  ARCH_SHSTK_STATUS_CALL = 0x5005,  // arch/x86/include/uapi/asm/prctl.h, Linux 6.6
-  TRACER_NS = 10000000,
-};
-
-static bool
-shadow_stack(void)
-{
-  unsigned long features = 0;
-
-  return RAW(SYS_arch_prctl, ARCH_SHSTK_STATUS_CALL, &features) == 0 && (features & 1) != 0;
-}
+enum { TRACER_NS = 10000000 };
 
 // The system calls that a borrowed fork makes and a real one does not.
 static bool
@@ -60,7 +51,10 @@ find_obstacle(void)
 
   if (assumption)
     return assumption;
-  if (shadow_stack())
+  const char *sanitizer = sanitizer_refuses();
+  if (sanitizer)
+    return sanitizer;
+  if (shadow_stack_on())
     return "the shadow stack is on";
   if (!unwind_load())
     return "libunwind cannot be loaded";
@@ -136,29 +130,22 @@ verdict_refuses(const struct redirect_site *site)
 }
 
 // Of the stack, from the entry frame upward. Of a site that was learned from: the frame of the
-// calling function and what its children wrote above it, where no other thread is known to write;
-// else all that is in use.
+// calling function, where no other thread is known to write, and above which its children write
+// nothing; else all that is in use.
 static size_t
 part_to_save(const struct redirect *r, const struct entry_frame *frame, uint64_t top)
 {
   const struct site_rule *rule = &r->site->rule;
-  uint64_t sp = (uint64_t)(uintptr_t)frame, end = r->trap + sizeof r->trap, reach = 0;
+  bool learned = rule->verdict != SITE_ALLOW || rule->learned;
 
-  if (rule->verdict == SITE_ALLOW)
-    reach = rule->learned ? rule->stack : 0;
-  else if (r->site->learned)
-    reach = r->site->learned->reach;
-  if (!reach)
-    return top - sp;
-  if (end < sp + sizeof *frame + reach)
-    end = sp + sizeof *frame + reach;
-  return (end < top ? end : top) - sp;
+  return (learned ? r->trap + sizeof r->trap : top) - (uint64_t)(uintptr_t)frame;
 }
 
 // Where the return address of the calling function stands, or 0.
 static uint64_t
-find_trap(const struct redirect_site *site, const struct entry_frame *frame, uint64_t top)
+find_trap(const struct redirect_site *site, const struct entry_frame *frame)
 {
+  uint64_t bottom, top = libc_layout_stack_top(&bottom);
   uint64_t from = site->slot == SLOT_SP ? (uint64_t)(uintptr_t)(frame + 1) : frame->rbp;
   uint64_t trap = from + (uint64_t)site->slot_offset;
 
@@ -186,7 +173,6 @@ refusal(struct redirect *r, const struct entry_frame *frame)
     return "it runs on a stack that is not its thread's: a coroutine's, or a signal handler's";
   if (top - sp > BORROW_STACK)
     return "more than 256 KiB of the stack are in use";
-  r->trap = find_trap(site, frame, top);
   if (!r->trap)
     return "the frame that calls fork() cannot be found";
   r->save = part_to_save(r, frame, top);
@@ -202,6 +188,7 @@ refusal(struct redirect *r, const struct entry_frame *frame)
 bool
 redirect_decide(const struct entry_frame *frame, struct redirect *redirect)
 {
+  *redirect = (struct redirect){.trap = 0};
   if (process.secure || call.telling || census_count() < 2)
     return false;
   if (unavailable) {
@@ -213,6 +200,7 @@ redirect_decide(const struct entry_frame *frame, struct redirect *redirect)
   redirect->site = redirect_site_of(frame);
   if (!redirect->site)
     return false;
+  redirect->trap = find_trap(redirect->site, frame);
   const char *reason = refusal(redirect, frame);
   if (reason && reason != learning)
     redirect_tell_refusal(redirect->site, reason);

@@ -12,7 +12,7 @@ struct redirect_site;
 // A fork that is to be redirected.
 struct redirect {
   struct redirect_site *site;
-  uint64_t trap;  // where the return address of the calling function stands
+  uint64_t trap;  // where the return address of the calling function stands, or 0
   size_t save;    // bytes of the stack from the entry frame upward that the caller gets back
 };
 
@@ -24,7 +24,7 @@ void redirect_start(void);
 // At the start of each further thread.
 void redirect_thread(void);
 
-// At the entry of fork(): false for a real fork. Tells of each refusal once for each site and
-// reason. At the first fork from a site it takes the unwinder's lock, reads files and maps memory;
-// no malloc.
+// At the entry of fork(): false for a real fork, of which *redirect has the trap where it is known,
+// else 0. Tells of each refusal once for each site and reason. At the first fork from a site it
+// takes the unwinder's lock, reads files and maps memory; no malloc.
 bool redirect_decide(const struct entry_frame *frame, struct redirect *redirect);

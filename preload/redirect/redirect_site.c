@@ -23,12 +23,12 @@ static _Atomic int site_count;
 static char rseq_user[64];
 
 static struct redirect_site *
-find(uint64_t return_address)
+find(uint64_t return_address, const char *path)
 {
   int n = atomic_load_explicit(&site_count, memory_order_acquire);
 
   for (int i = 0; i < n; i++) {
-    if (sites[i].return_address == return_address)
+    if (sites[i].return_address == return_address && strcmp(sites[i].path, path) == 0)
       return &sites[i];
   }
   return NULL;
@@ -109,18 +109,18 @@ redirect_site_rseq_user(void)
 }
 
 static void
-fill(struct redirect_site *site, const struct entry_frame *frame, const struct modules *modules)
+fill(struct redirect_site *site, const struct entry_frame *frame,
+     const struct calling_frame *calling, const struct modules *modules)
 {
-  struct calling_frame calling = {.sp = 0};
-
   site->return_address = frame->return_address;
   snprintf(site->module, sizeof site->module, "-");
   snprintf(site->function, sizeof site->function, "-");
-  if (calling_frame_name(&calling, (const void *)frame->return_address)) {
-    memcpy(site->module, calling.module, sizeof site->module);
-    site->offset = calling.offset;
-    symbol_find(calling.path, site->offset - 1, site->function, sizeof site->function);
-    site->learned = fork_sites_get(&calling);
+  memcpy(site->path, calling->path, sizeof site->path);
+  if (calling->path[0]) {
+    memcpy(site->module, calling->module, sizeof site->module);
+    site->offset = calling->offset;
+    symbol_find(calling->path, site->offset - 1, site->function, sizeof site->function);
+    site->learned = fork_sites_get(calling);
   }
   unwind_begin(modules);
   find_slot(site, frame);
@@ -133,15 +133,17 @@ fill(struct redirect_site *site, const struct entry_frame *frame, const struct m
 struct redirect_site *
 redirect_site_of(const struct entry_frame *frame)
 {
-  struct redirect_site *site = find(frame->return_address);
+  struct calling_frame calling = {.path = ""};
 
+  (void)calling_frame_name(&calling, (const void *)frame->return_address);
+  struct redirect_site *site = find(frame->return_address, calling.path);
   if (site || !unwind_enter(WAIT_UNWINDER_NS))
     return site;
-  site = find(frame->return_address);
+  site = find(frame->return_address, calling.path);
   struct modules *modules = site || site_count == MOST_SITES ? NULL : modules_read();
   if (modules) {
     site = &sites[site_count];
-    fill(site, frame, modules);
+    fill(site, frame, &calling, modules);
     modules_free(modules);
     atomic_fetch_add_explicit(&site_count, 1, memory_order_release);
   }

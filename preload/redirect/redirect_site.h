@@ -1,4 +1,5 @@
-// The table of fork sites of this process. A site is the return address of a call of fork().
+// The table of fork sites of this process. A site is the return address of a call of fork() in a
+// file: another file may have come to the same address.
 #pragma once
 
 #include "sites.h"
@@ -17,6 +18,7 @@ struct redirect_site {
   uint64_t return_address;
   uint64_t offset;  // in the module: of the return address
   char module[64], function[96];
+  char path[256];         // of the file, "" for code that is in none
   struct site_rule rule;  // of the sites file or the built-in list, or SITE_NONE
   const char *never;      // why it is never redirected, whatever the file says, or NULL
   // Where the return address of the calling function stands: this far from a register's value at

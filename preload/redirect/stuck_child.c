@@ -1,5 +1,6 @@
 #include "stuck_child.h"
 
+#include "descriptor.h"
 #include "raw_syscall.h"
 #include "task_linux.h"
 #include "unsafe_calls.h"
@@ -7,29 +8,25 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 
-// The number of the system call and its arguments (proc(5)); "running" where it is in none.
+// In futex(word, operation, value, timeout) without a timeout.
 static bool
 waits_for_lock(pid_t child)
 {
-  char text[256], *at = text;
-  long value[5];
+  struct task_syscall in;
+  long folder = task_count(child) == 1 ? task_folder(child) : -1;
 
-  if (task_count(child) != 1 || task_read(child, child, "syscall", text, sizeof text) <= 0)
+  if (folder < 0)
     return false;
-  for (int i = 0; i < 5; i++) {
-    char *end;
-    value[i] = (long)strtoul(at, &end, 0);
-    if (end == at)
-      return false;
-    at = end;
-  }
-  long operation = value[2] & ~FUTEX_CLOCK_REALTIME;
+  int sleeps = task_syscall(folder, child, &in);
+  descriptor_close(folder);
+  if (sleeps != 1 || in.number != SYS_futex)
+    return false;
+  unsigned long operation = in.arguments[1] & ~(unsigned long)FUTEX_CLOCK_REALTIME;
   bool waits = operation == (FUTEX_WAIT | FUTEX_PRIVATE_FLAG) ||
                operation == (FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG);
-  return value[0] == SYS_futex && waits && value[4] == 0;
+  return waits && in.arguments[3] == 0;
 }
 
 bool

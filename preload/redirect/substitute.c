@@ -1,5 +1,6 @@
 #include "substitute.h"
 
+#include "borrow_signals.h"
 #include "raw_syscall.h"
 
 #include <linux/sched.h>
@@ -13,12 +14,7 @@ end(int status)
 {
   const struct rlimit none = {0, 0};
   const uint64_t nothing = 0;
-  struct {
-    void *handler;
-    unsigned long flags;
-    void *restorer;
-    uint64_t mask;
-  } standard = {.handler = SIG_DFL};
+  const struct kernel_action standard = {.handler = SIG_DFL};
 
   if (WIFEXITED(status))
     RAW(SYS_exit_group, WEXITSTATUS(status));

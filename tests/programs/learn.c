@@ -7,6 +7,8 @@
 //   errno      a call of it fails
 //   closes     it closes all descriptors from 3 up, in three ways
 //   shows      execs a program that lists its descriptors
+//   ids        it changes its user, group and groups, as a server does for those that it starts
+//   signals    it sets dispositions of signals, and its mask
 //   nothing    there is nothing to exec where it looks
 // These can borrow their parent's memory. These cannot, because the child or another thread:
 //   global     writes `counter`
@@ -16,6 +18,7 @@
 //   own        writes a thread-local variable
 //   maps       maps memory
 //   protects   changes the protection of the parent's
+//   caller     writes a variable of the function that called the one that calls fork
 //   setenv     calls setenv
 //   printf     calls printf
 //   forks      forks a child of its own
@@ -33,6 +36,7 @@
 //   queue      can find that address in a block of malloc's
 //   stack      has an address in the frame of the caller of the function that calls fork: no harm,
 //              it may be borrowed for
+#include <grp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -100,11 +104,25 @@ close_all(void)
   syscall(SYS_close_range, 3, ~0U, 0);
 }
 
+// Of another user it cannot: the calls fail.
+static void
+change_ids(void)
+{
+  const gid_t groups[] = {7, 8};
+  bool may = geteuid() == 0;
+
+  if ((setgroups(2, groups) == 0) != may || (setgid(12345) == 0) != may ||
+      (setuid(12346) == 0) != may)
+    _exit(99);
+}
+
 static bool
 is(const char *what, const char *name)
 {
   return strcmp(what, name) == 0;
 }
+
+static int *callers;
 
 static __attribute__((noinline)) void
 child(const char *what)
@@ -122,6 +140,13 @@ child(const char *what)
     close(-1);
   if (is(what, "closes"))
     close_all();
+  if (is(what, "ids"))
+    change_ids();
+  if (is(what, "signals")) {
+    signal(SIGPIPE, SIG_DFL);
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+    sigprocmask(SIG_BLOCK, &(sigset_t){{0}}, NULL);
+  }
   if (is(what, "global"))
     counter = 7;
   if (is(what, "same"))
@@ -138,6 +163,8 @@ child(const char *what)
     mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (is(what, "protects"))
     mprotect(pages, 4096, PROT_READ);
+  if (is(what, "caller"))
+    *callers = 5;
   if (is(what, "setenv"))
     setenv("A", "B", 1);
   if (is(what, "printf"))
@@ -189,7 +216,9 @@ call_fork(const char *what)
 {
   volatile _Atomic int outer = 0;
   volatile pid_t pid = 0;
+  int variable = 0;
 
+  callers = &variable;
   if (is(what, "stack"))
     tell((_Atomic int *)&outer);
   if (setjmp(outside) == 0) {
@@ -198,6 +227,8 @@ call_fork(const char *what)
   }
   if (pid == 0)
     child(what);
+  if (variable != 0)
+    abort();
   return pid + outer * 0;
 }
 

@@ -175,24 +175,3 @@ Test(sites, what_cannot_be_known_is_never_allowed)
   cr_expect_eq(rule.verdict, SITE_UNKNOWN);
   cr_expect_str_eq(rule.reason, "no write tracking");
 }
-
-Test(sites, learned_stack_is_kept)
-{
-  struct site_rule rule = {.has_offset = true,
-                           .learned = true,
-                           .forks = 2,
-                           .stack = 100,
-                           .module = "app",
-                           .function = "f"};
-  struct site_rule later = rule;
-  later.forks = 1;
-  later.stack = 480;
-
-  sites_add(&rule, &later);
-  sites_conclude(&rule);
-  struct site_rule again = parsed(formatted(&rule));
-  cr_assert_eq(again.verdict, SITE_ALLOW);
-  cr_assert_eq(again.forks, 3);
-  cr_assert_eq(again.stack, 480);
-  cr_assert_str_eq(again.reason, "3 forks, all safe, within 480 bytes of the stack");
-}

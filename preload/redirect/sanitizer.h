@@ -1,0 +1,7 @@
+// Programs built with a sanitizer write to its memory at each entry of a function and each access,
+// of the thread that they think they are: a borrowed child would write the parent's, and our copies
+// of a stack would be reads of what is not to be read.
+#pragma once
+
+// NULL, or that there is one, in words. Once, in a thread that runs as usual.
+const char *sanitizer_refuses(void);
