@@ -5,9 +5,9 @@
 #include "become_real.h"
 #include "borrow.h"
 #include "borrow_ids.h"
+#include "next_symbol.h"
 #include "raw_syscall.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -51,7 +51,7 @@ resolve(struct unsafe_call *c)
 
   // A race of threads, which all find the same.
   if (!c->real)
-    c->real = dlsym(RTLD_NEXT, c->symbol);
+    c->real = next_symbol(c->symbol);
   errno = saved;
   return c->real;
 }
