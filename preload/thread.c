@@ -153,10 +153,9 @@ thread_named(pthread_t thread, const char *name)
   }
 }
 
-static void *
-thread_main(void *argument)
+__attribute__((noinline)) static void *
+run(struct slot *slot)
 {
-  struct slot *slot = argument;
   size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
 
   if (forkhound_redirects)
@@ -167,6 +166,18 @@ thread_main(void *argument)
   atomic_store_explicit(&tids[i], task_self(), memory_order_release);
   pthread_setspecific(ending, (void *)(i + 1));
   return slot->start(slot->argument);
+}
+
+// Of what pthread_create() had in its registers this thread knows nothing. Yet it would be kept on
+// the stack by whatever the thread calls, and look like pointers that it has (learn/pointers.h).
+static void *
+thread_main(void *slot)
+{
+  registers_clear();
+  void *result = run(slot);
+  // No jump into run() instead of a call: the registers would be given back first.
+  __asm__ volatile("" : "+r"(result));
+  return result;
 }
 
 int
