@@ -38,10 +38,12 @@ registers_here(struct registers *r)
 }
 
 // Clears the registers whose values a call preserves, but for the frame pointer: what a thread may
-// have been handed down.
-__attribute__((always_inline)) static inline void
+// have been handed down. The stack pointer.
+__attribute__((always_inline)) static inline uint64_t
 registers_clear(void)
 {
+  uint64_t sp;
+
   __asm__ volatile("mov x19, xzr\n\t"
                    "mov x20, xzr\n\t"
                    "mov x21, xzr\n\t"
@@ -51,8 +53,10 @@ registers_clear(void)
                    "mov x25, xzr\n\t"
                    "mov x26, xzr\n\t"
                    "mov x27, xzr\n\t"
-                   "mov x28, xzr"
-                   :
+                   "mov x28, xzr\n\t"
+                   "mov %0, sp"
+                   : "=r"(sp)
                    :
                    : "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28");
+  return sp;
 }

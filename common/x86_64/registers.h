@@ -64,8 +64,8 @@ registers_have_xsave(void)
 }
 
 // Clears what clone() hands down to a thread: the registers whose values a call preserves, but for
-// the stack and frame pointers, and those of SSE, AVX and AVX-512.
-__attribute__((always_inline)) static inline void
+// the stack and frame pointers, and those of SSE, AVX and AVX-512. The stack pointer.
+__attribute__((always_inline)) static inline uint64_t
 registers_clear(void)
 {
   // A saved state in which all components are initial (Intel SDM 1, 13.8: the header at 512 is 0).
@@ -74,6 +74,7 @@ registers_clear(void)
   } initial = {{[6] = 0x1f80}};  // MXCSR, which is loaded in any case
   enum { VECTORS = 0xe6 };       // bits of components: SDM 1, 13.1
   uint32_t control;              // the thread keeps its MXCSR
+  uint64_t sp;
 
   if (registers_have_xsave())
     __asm__ volatile("stmxcsr %0\n\t"
@@ -87,8 +88,10 @@ registers_clear(void)
                    "xorl %%r12d, %%r12d\n\t"
                    "xorl %%r13d, %%r13d\n\t"
                    "xorl %%r14d, %%r14d\n\t"
-                   "xorl %%r15d, %%r15d"
-                   :
+                   "xorl %%r15d, %%r15d\n\t"
+                   "movq %%rsp, %0"
+                   : "=r"(sp)
                    :
                    : "rbx", "r12", "r13", "r14", "r15", "cc");
+  return sp;
 }
