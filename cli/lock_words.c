@@ -107,6 +107,18 @@ barrier_words(const struct task_wait *wait, struct lock *lock)
     lock->address = wait->address - 4;
 }
 
+/* pthread_join() waits for what the kernel clears when the thread ends: `tid` in its struct pthread
+   (nptl/descr.h), 720 bytes behind two pointers of the thread block to itself, `tcb` and `self`
+   (sysdeps/x86_64/nptl/tls.h). */
+static bool
+is_tid_of_thread(pid_t pid, uint64_t address)
+{
+  enum { TID = 720, TCB = 0, SELF = 2 };
+  uint64_t start = address - TID, words[SELF + 1];
+  return procfs_memory(pid, start, words, sizeof words) && words[TCB] == start &&
+         words[SELF] == start;
+}
+
 /* A robust or priority-inheriting mutex holds its owner's tid in the lock word too (futex(2));
    another held one is 2, with the owner behind it; one thread, the owner, uses it. A semaphore
    without a token is 0 and followed by the number of its waiters (struct new_sem); so is the round
@@ -124,6 +136,8 @@ guess_words(pid_t pid, const struct task_wait *wait)
     mutex_words(pid, wait, &lock);
   if (lock.owner)
     lock.kind = "pthread_mutex";
+  else if (is_owner((int32_t)mutex.lock) && is_tid_of_thread(pid, wait->address))
+    lock.kind = "end of a thread";
   else if (wait->address % 8 == 0 && mutex.lock == 0 && mutex.count > 0 && mutex.count < USERS_MOST)
     lock.kind = "semaphore";
   return lock;

@@ -13,9 +13,9 @@ struct fh_real {
 };
 #undef FH_REAL_MEMBER
 
-// What the program would have called. On Linux, the next definition of each symbol in its search
-// order: call fh_real_resolve() before
-// the first use of a member; it is idempotent, cheap after the first call, and pthread_create() has
-// called it before any fork of a multithreaded process: dlsym() may hang in the child of one.
+// What the program would have called. On Linux, the next_symbol() of each: call fh_real_resolve()
+// before the first use of a member; it is idempotent, cheap after the first call, and
+// pthread_create() has called it before any fork of a multithreaded process: dlsym() may hang in
+// the child of one.
 extern struct fh_real fh_real;
 void fh_real_resolve(void);

@@ -1,7 +1,8 @@
-// ELF: a wrapper shadows the real function by its name, and dlsym(RTLD_NEXT) finds what is behind.
+// ELF: a wrapper shadows the real function by its name, and next_symbol() finds what is behind.
 #include "interpose.h"
 
-#include <dlfcn.h>
+#include "next_symbol.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 
@@ -15,9 +16,9 @@ fh_real_resolve(void)
   if (atomic_load_explicit(&resolved, memory_order_acquire))
     return;
   int saved = errno;
-  // dlsym() returns an object pointer: POSIX promises that the conversion works.
+  // next_symbol() returns an object pointer: POSIX promises that the conversion works.
 #define RESOLVE(result, symbol, parameters)                                                        \
-  *(void **)(void *)&fh_real.symbol = dlsym(RTLD_NEXT, #symbol);
+  *(void **)(void *)&fh_real.symbol = next_symbol(#symbol);
   FH_INTERPOSED(RESOLVE)
 #undef RESOLVE
   atomic_store_explicit(&resolved, true, memory_order_release);

@@ -27,6 +27,7 @@ struct slot {
   void *(*start)(void *);
   void *argument;
   pthread_t thread;
+  uint64_t outer;  // of its stack: from here on are frames of ours and of libc; 0: not yet
   int kind;
   char name[16];  // as the kernel keeps it
 };
@@ -48,7 +49,10 @@ release(size_t i)
 static void
 leave(size_t i)
 {
-  thread_kind_leave(atomic_load_explicit(&slots, memory_order_relaxed)[i].kind);
+  struct slot *slot = atomic_load_explicit(&slots, memory_order_relaxed) + i;
+
+  thread_kind_leave(slot->kind);
+  slot->outer = 0;
   release(i);
   atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
 }
@@ -153,10 +157,9 @@ thread_named(pthread_t thread, const char *name)
   }
 }
 
-static void *
-thread_main(void *argument)
+__attribute__((noinline)) static void *
+run(struct slot *slot)
 {
-  struct slot *slot = argument;
   size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
 
   if (forkhound_redirects)
@@ -167,6 +170,20 @@ thread_main(void *argument)
   atomic_store_explicit(&tids[i], task_self(), memory_order_release);
   pthread_setspecific(ending, (void *)(i + 1));
   return slot->start(slot->argument);
+}
+
+// Of what pthread_create() had in its registers this thread knows nothing. Yet it would be kept on
+// the stack by whatever the thread calls, and look like pointers that it has (learn/pointers.h).
+static void *
+thread_main(void *argument)
+{
+  struct slot *slot = argument;
+
+  slot->outer = registers_clear();
+  void *result = run(slot);
+  // No jump into run() instead of a call: the registers would be given back first.
+  __asm__ volatile("" : "+r"(result));
+  return result;
 }
 
 int
@@ -188,6 +205,7 @@ thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(
   if (!slot)
     return fh_real.pthread_create(thread, attributes, start, argument);
 
+  slot->outer = 0;
   slot->start = start;
   slot->argument = argument;
   slot->origin.creator = task_self();
@@ -235,6 +253,23 @@ thread_origin_at(uint64_t thread_pointer)
       return &base[at / sizeof *base].origin;
   }
   return NULL;
+}
+
+uint64_t
+thread_outer_frames(uint64_t sp, uint64_t limit, uint64_t *thread_pointer)
+{
+  const struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+  uint64_t outer = 0;
+
+  for (size_t i = 0; base && i < used; i++) {
+    uint64_t pointer = (uint64_t)(uintptr_t)base[i].thread;
+    if (base[i].outer > sp && base[i].outer < pointer && pointer < limit &&
+        (!outer || base[i].outer < outer)) {
+      outer = base[i].outer;
+      *thread_pointer = pointer;
+    }
+  }
+  return outer;
 }
 
 const void *

@@ -33,6 +33,12 @@ const struct origin *thread_origin(pid_t tid);
 // libc keeps what it is to run. For reports; NULL for 0.
 const struct origin *thread_origin_at(uint64_t thread_pointer);
 
+// Of the thread whose stack pointer is `sp`, and whose stack and thread block end below `limit`:
+// where the frames of its start routine end. Those of this library and of libc's start of a thread
+// follow, which keep what its creator had in registers inside of pthread_create(). 0: not known. In
+// a fork child too, of the threads that were left behind.
+uint64_t thread_outer_frames(uint64_t sp, uint64_t limit, uint64_t *thread_pointer);
+
 // The name of a live thread, as thread_named() and thread_renamed() were told it, into 17 bytes;
 // false where it is not known, or "".
 bool thread_name(pid_t tid, char *name);

@@ -8,9 +8,9 @@
 #include "borrow_signals.h"
 #include "close.h"
 #include "learn.h"
+#include "next_symbol.h"
 #include "raw_syscall.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -63,7 +63,7 @@ resolve(struct unsafe_call *c)
 
   // A race of threads, which all find the same.
   if (!c->real)
-    c->real = dlsym(RTLD_NEXT, c->symbol);
+    c->real = next_symbol(c->symbol);
   errno = saved;
   return c->real;
 }

@@ -36,3 +36,27 @@ registers_here(struct registers *r)
                    : "r"(r)
                    : "x9", "x10", "memory");
 }
+
+// Clears the registers whose values a call preserves, but for the frame pointer: what a thread may
+// have been handed down. The stack pointer.
+__attribute__((always_inline)) static inline uint64_t
+registers_clear(void)
+{
+  uint64_t sp;
+
+  __asm__ volatile("mov x19, xzr\n\t"
+                   "mov x20, xzr\n\t"
+                   "mov x21, xzr\n\t"
+                   "mov x22, xzr\n\t"
+                   "mov x23, xzr\n\t"
+                   "mov x24, xzr\n\t"
+                   "mov x25, xzr\n\t"
+                   "mov x26, xzr\n\t"
+                   "mov x27, xzr\n\t"
+                   "mov x28, xzr\n\t"
+                   "mov %0, sp"
+                   : "=r"(sp)
+                   :
+                   : "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28");
+  return sp;
+}

@@ -2,6 +2,10 @@
 
 #include "elf_data.h"
 #include "lesson.h"
+#include "libc_layout.h"
+#include "thread.h"
+
+#include <string.h>
 
 enum {
   RED_ZONE = 128,  // bytes below sp that a leaf function may use (x86-64 psABI 3.2.2)
@@ -85,6 +89,19 @@ thread_knows(const struct search *s, const struct registers *r)
                         (const uint64_t *)m->end, THREAD_STEPS);
 }
 
+// What libc's start of a thread keeps in its frame is not the thread's. Here, where that thread is
+// not, nobody misses it, and libc's descriptor leads there too.
+static void
+clear_outer_frames(const struct mappings *m, uint64_t sp)
+{
+  const struct mapping *stack = mappings_find(m, sp);
+  uint64_t pointer, outer = stack ? thread_outer_frames(sp, stack->end, &pointer) : 0;
+  uint64_t end = outer ? libc_layout_frames_end(pointer) : 0;
+
+  if (end > outer && stack->writable)
+    memset((void *)outer, 0, end - outer);
+}
+
 const char *
 pointer_holder(struct notes *notes)
 {
@@ -97,6 +114,8 @@ pointer_holder(struct notes *notes)
       .high = m->at[m->count - 1].end,
   };
 
+  for (int i = 0; i < notes->threads->count; i++)
+    clear_outer_frames(m, notes->threads->threads[i].registers.at[REG_SP]);
   for (int i = 0; i < notes->threads->count; i++) {
     if (thread_knows(&s, &notes->threads->threads[i].registers))
       return "another thread has a pointer into the frame that calls fork";

@@ -9,6 +9,10 @@
 // libc_layout_check().
 size_t libc_layout_thread_block(void);
 
+// Where the frames end on the stack of the thread with this thread pointer, or somewhat below: its
+// variables follow. Not of the main thread.
+uint64_t libc_layout_frames_end(uint64_t thread_pointer);
+
 // NULL if all hold, else the one that does not, in words. Once, in a thread that runs as usual.
 const char *libc_layout_check(void);
 

@@ -20,6 +20,8 @@ class Terminal:
         self.status = None
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)  # ignored where the tests run in the background
             try:
                 os.execvpe(command[0], command, env)
             finally:

@@ -27,7 +27,7 @@ REFUSED = {
     "forks": "forked a child of its own",
     "thread": "called pthread_create",
     "returns": "returned from the function that called fork",
-    "jumps": "called _?longjmp",
+    "jumps": "called (__longjmp_chk|_?longjmp)",  # as the compiler fortifies it
     "again": "returned from the function that called fork",
     "exits": "ended without exec",
     "killed": "ended without exec",

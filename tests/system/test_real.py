@@ -81,7 +81,7 @@ def redis(how, appendonly, commands, done):
     tool("redis-check-rdb")
     with tempfile.TemporaryDirectory() as folder:
         run = how(["bash", "-c", REDIS, "bash", folder, appendonly, commands, done])
-        data = sorted(p.name for p in Path(folder).rglob("*.rdb"))
+        data = sorted(p.name for p in Path(folder).rglob("*") if p.suffix in (".rdb", ".aof"))
     return run, data
 
 

@@ -1,6 +1,7 @@
 """Forks carried out as posix_spawn does, against real ones: what a program can observe is the same."""
 
 import itertools
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -23,7 +24,6 @@ BECOME_REAL = {
 REFUSALS = {
     "stack": "it runs on a stack that is not its thread's: a coroutine's, or a signal handler's",
     "deep": "more than 256 KiB of the stack are in use",
-    "namespace": "children are in another PID namespace",
     "filter": "a seccomp filter does not allow it",
     "sequences": "a library uses restartable sequences",
 }
@@ -228,6 +228,12 @@ def test_refusals():
                          env=environment(FORKHOUND_OPTIONS="capture=off"))
         assert run.status == 0, (how, run.err)
         assert actions(run) == [("refused", reason)], (how, actions(run))
+    if os.geteuid() == 0:  # another user may not make a PID namespace
+        run = redirected([build_program("redirect_refused"), "namespace"],
+                         ["allow redirect_refused start"],
+                         env=environment(FORKHOUND_OPTIONS="capture=off"))
+        assert run.status == 0 and actions(run) == [
+            ("refused", "children are in another PID namespace")], (actions(run), run.err)
     run = redirected([build_program("redirect_refused"), "area"], ["allow redirect_refused start"])
     assert run.status == 0 and actions(run) == [
         ("unavailable", "restartable sequences are not registered the way libc says")], actions(run)

@@ -19,6 +19,12 @@ def test_exact_capture_is_what_the_child_inherits():
         assert [o["exact"] for o in first["others"]] == ["unchanged"] * 4, first["others"]
 
 
+def test_threads_begin_without_the_registers_of_their_creator():
+    """An address in one of them would look like one that the thread knows: of a frame of the creator's."""
+    run = bare([build_program("thread_registers")])
+    assert (run.status, run.out) == (0, "0\n"), (run.out, run.err)
+
+
 def test_proc_capture_says_so():
     run = bare([build_program("idle_threads")], options="capture=proc")
     (first,) = run.first_forks

@@ -22,7 +22,7 @@ Test(mappings, finds_what_is_mapped)
 {
   struct mappings *m = read_into(first);
   const struct mapping *data = mappings_find(m, (uint64_t)(uintptr_t)&variable);
-  const struct mapping *stack = mappings_find(m, (uint64_t)(uintptr_t)&m);
+  const struct mapping *stack = mappings_find(m, (uint64_t)(uintptr_t)__builtin_frame_address(0));
 
   cr_assert(data && stack);
   cr_expect(data->writable && data->readable && !data->executable && !data->shared);
