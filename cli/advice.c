@@ -7,9 +7,9 @@
 
 enum { MOST_LIBRARIES = 3, WAITING_FRAMES = 3 };
 
-/* Libraries whose own developers say what fork() does to them. */
+// Libraries whose own developers say what fork() does to them.
 static const struct library {
-  const char *name; /* the module's file name begins so; wheels append a hash */
+  const char *name;  // the module's file name begins so; wheels append a hash
   const char *title, *text, *link;
 } libraries[] = {
     {"libgomp", "GNU OpenMP",
@@ -79,7 +79,7 @@ add(struct found *found, const char *module)
     found->at[found->count++] = library;
 }
 
-/* The library that waits comes first, then those that made threads. */
+// The library that waits comes first, then those that made threads.
 static struct found
 find(const json_t *fork, const json_t *stuck)
 {

@@ -13,7 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* The interpreter named in a "#!" line, or NULL. */
+// The interpreter named in a "#!" line, or NULL.
 static char *
 script_interpreter(int fd)
 {
@@ -45,7 +45,7 @@ changes_ids(int fd)
   return NULL;
 }
 
-/* Class and machine as one number; 0: not an ELF file. */
+// Class and machine as one number; 0: not an ELF file.
 static unsigned
 elf_kind(int fd)
 {
@@ -57,7 +57,7 @@ elf_kind(int fd)
   return (unsigned)head[EI_DATA] << 24 | (unsigned)head[EI_CLASS] << 16 | machine;
 }
 
-/* Only for files of our own byte order. "": none. False: cannot be read. */
+// Only for files of our own byte order. "": none. False: cannot be read.
 static bool
 program_interpreter(int fd, char *interpreter, size_t size)
 {

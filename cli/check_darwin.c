@@ -29,7 +29,7 @@ resolved(char *path)
 struct check
 check_command(const char *command, const char *library)
 {
-  (void)library; /* it has a slice for each machine */
+  (void)library;  // it has a slice for each machine
   struct check check = {.path = resolved(find_command(command))};
   for (int depth = 0; check.path; depth++) {
     char interpreter[PATH_MAX];

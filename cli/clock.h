@@ -1,6 +1,5 @@
-/* Nanoseconds of a clock, as clock_gettime(2) has it. */
-#ifndef FORKHOUND_CLOCK_H
-#define FORKHOUND_CLOCK_H
+// Nanoseconds of a clock, as clock_gettime(2) has it.
+#pragma once
 
 #include <time.h>
 
@@ -11,5 +10,3 @@ clock_ns(clockid_t clock)
   clock_gettime(clock, &now);
   return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
 }
-
-#endif

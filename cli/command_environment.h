@@ -1,13 +1,10 @@
-/* What the command finds in its environment. */
-#ifndef FORKHOUND_COMMAND_ENVIRONMENT_H
-#define FORKHOUND_COMMAND_ENVIRONMENT_H
+// What the command finds in its environment.
+#pragma once
 
 #include <stddef.h>
 
-/* "NAME=FIRST:...", before what the variable, a list, has in ours. The caller frees it. */
+// "NAME=FIRST:...", before what the variable, a list, has in ours. The caller frees it.
 char *environment_prepend(const char *name, const char *first);
 
-/* Ours, with these variables, NAME=VALUE, in place of those of the same names. It keeps them. */
+// Ours, with these variables, NAME=VALUE, in place of those of the same names. It keeps them.
 char **command_environment(char *const variables[], size_t count);
-
-#endif

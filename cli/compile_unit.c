@@ -49,7 +49,7 @@ collect(Dwfl_Module *module)
   return ranges;
 }
 
-/* The last range that begins at or before the address. */
+// The last range that begins at or before the address.
 static const struct range *
 find(const struct unit_ranges *ranges, Dwarf_Addr address)
 {

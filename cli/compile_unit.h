@@ -1,16 +1,13 @@
-/* Which compile unit of a module an address of code belongs to. */
-#ifndef FORKHOUND_COMPILE_UNIT_H
-#define FORKHOUND_COMPILE_UNIT_H
+// Which compile unit of a module an address of code belongs to.
+#pragma once
 
 #include <elfutils/libdwfl.h>
 
-/* The ranges of all units of a module, sorted; made at the first question that libdw's own table
-   (.debug_aranges, which clang does not write) has no answer to. */
+// The ranges of all units of a module, sorted; made at the first question that libdw's own table
+// (.debug_aranges, which clang does not write) has no answer to.
 struct unit_ranges;
 
-/* The unit, or NULL; *bias as of dwfl_module_addrdie(). `*ranges` is NULL at first, and lives as
-   long as the module. */
+// The unit, or NULL; *bias as of dwfl_module_addrdie(). `*ranges` is NULL at first, and lives as
+// long as the module.
 Dwarf_Die *compile_unit(Dwfl_Module *module, struct unit_ranges **ranges, Dwarf_Addr address,
                         Dwarf_Addr *bias);
-
-#endif

@@ -3,8 +3,8 @@
 
 #include <libiberty/demangle.h>
 
-/* Rust first: its older names are C++ ones with a hash at the end. Not cplus_demangle(), which
-   tries both: it comes with functions that are called as ours are. */
+// Rust first: its older names are C++ ones with a hash at the end. Not cplus_demangle(), which
+// tries both: it comes with functions that are called as ours are.
 char *
 demangled(const char *symbol)
 {

@@ -20,7 +20,7 @@
 
 struct patient {
   pid_t pid, parent;
-  bool named; /* on the command line, not only below one of those */
+  bool named;  // on the command line, not only below one of those
 };
 
 struct ward {
@@ -62,7 +62,7 @@ admit_named(struct ward *ward, const char *text)
   admit(ward, (pid_t)pid, true);
 }
 
-/* Everything below the named ones. */
+// Everything below the named ones.
 static void
 admit_descendants(struct ward *ward)
 {
@@ -81,7 +81,7 @@ admit_descendants(struct ward *ward)
   free(pids);
 }
 
-/* The stack, now, of the thread of the parent that owns the lock. */
+// The stack, now, of the thread of the parent that owns the lock.
 static json_t *
 owner_in_parent(pid_t parent, pid_t called)
 {
@@ -117,7 +117,7 @@ on_found(void *context, pid_t pid, json_t *event)
   struct ward *ward = context;
   const struct patient *patient = find_patient(ward, pid);
   pid_t tid = (pid_t)get_integer(json_object_get(event, "lock"), "owner_tid");
-  bool stray = json_object_get(event, "handler") != NULL; /* has all of it */
+  bool stray = json_object_get(event, "handler") != NULL;  // has all of it
   json_t *owner = tid && !stray ? owner_in_parent(patient->parent, tid) : NULL;
   if (owner)
     json_object_set_new(event, "owner", owner);
@@ -166,7 +166,7 @@ say_healthy(const struct ward *ward)
   }
 }
 
-/* A process whose waits cannot be read cannot be judged. */
+// A process whose waits cannot be read cannot be judged.
 static void
 check_rights(struct ward *ward, const struct patient *patient)
 {
@@ -180,7 +180,7 @@ check_rights(struct ward *ward, const struct patient *patient)
   free(text);
 }
 
-/* Most likely forked from a process with threads, and not exec'd since. */
+// Most likely forked from a process with threads, and not exec'd since.
 static bool
 is_copy(const struct patient *patient, const char *exe)
 {
@@ -212,8 +212,8 @@ observe(struct ward *ward)
     watch_add(&watch, &forks[i], patient->pid, !is_copy(patient, exe));
     free(exe);
   }
-  /* The last of them to tell what was seen so long. Where something is found, the look at its
-     stacks has interrupted waits, and what else there is to find needs as long again. */
+  // The last of them to tell what was seen so long. Where something is found, the look at its
+  // stacks has interrupted waits, and what else there is to find needs as long again.
   int looks = 5 + (int)(ward->options->stuck_after / 0.1), until = looks;
   bool found = false;
   for (int i = 0; i < until; i++) {

@@ -1,11 +1,8 @@
-/* `forkhound diagnose PID...` */
-#ifndef FORKHOUND_DIAGNOSE_H
-#define FORKHOUND_DIAGNOSE_H
+// `forkhound diagnose PID...`
+#pragma once
 
 #include "options.h"
 
-/* Returns the exit status: 0 nothing is stuck, --error-exitcode a deadlock was proven, 125 a
-   process could not be examined. */
+// Returns the exit status: 0 nothing is stuck, --error-exitcode a deadlock was proven, 125 a
+// process could not be examined.
 int diagnose(const struct options *options);
-
-#endif

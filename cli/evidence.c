@@ -10,8 +10,8 @@
 
 enum { MOST_THREADS = 10000, COMPARED = 256 };
 
-/* The list up to its end; the caller frees it. Returns the number of threads, 0 where what is there
-   is no such list. */
+// The list up to its end; the caller frees it. Returns the number of threads, 0 where what is there
+// is no such list.
 static size_t
 read_list(pid_t child, uint64_t address, struct snapshot_thread **list)
 {
@@ -30,7 +30,7 @@ read_list(pid_t child, uint64_t address, struct snapshot_thread **list)
   return 0;
 }
 
-/* Is the child's stack still as the thread was when its registers were taken? */
+// Is the child's stack still as the thread was when its registers were taken?
 static const char *
 exactness(pid_t child, const struct snapshot_thread *t)
 {

@@ -22,7 +22,7 @@ try(bool learns)
   prctl(PR_SET_PTRACER, 0, 0, 0, 0);
   if (learns)
     syscall(SYS_userfaultfd, O_CLOEXEC);
-  ptrace(PTRACE_TRACEME, 0, NULL, NULL); /* a refusal is an answer that the library understands */
+  ptrace(PTRACE_TRACEME, 0, NULL, NULL);  // a refusal is an answer that the library understands
   _exit(0);
 }
 

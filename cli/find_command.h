@@ -1,9 +1,6 @@
-/* What execvp() would run. */
-#ifndef FORKHOUND_FIND_COMMAND_H
-#define FORKHOUND_FIND_COMMAND_H
+// What execvp() would run.
+#pragma once
 
-/* The path of the executable that the command names, by PATH where it has no slash; the caller
-   frees it. NULL: there is none. */
+// The path of the executable that the command names, by PATH where it has no slash; the caller
+// frees it. NULL: there is none.
 char *find_command(const char *command);
-
-#endif

@@ -31,7 +31,7 @@ find_in_section(Elf *elf, Elf_Scn *section, struct fork_code *code)
   return false;
 }
 
-/* As offsets from where the file begins in memory: a shared library is linked at 0. */
+// As offsets from where the file begins in memory: a shared library is linked at 0.
 static bool
 find_in_file(const char *path, struct fork_code *code)
 {

@@ -1,6 +1,5 @@
-/* Where the code of fork() lies in a process. */
-#ifndef FORKHOUND_FORK_CODE_H
-#define FORKHOUND_FORK_CODE_H
+// Where the code of fork() lies in a process.
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +9,5 @@ struct fork_code {
   uint64_t start, end;
 };
 
-/* False: the process has no C library that exports fork(), or cannot be read. */
+// False: the process has no C library that exports fork(), or cannot be read.
 bool fork_code_find(pid_t pid, struct fork_code *code);
-
-#endif

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Steps over one character; *depth counts the brackets that are open. The '>' of "->" is none. */
+// Steps over one character; *depth counts the brackets that are open. The '>' of "->" is none.
 static void
 count(const char *text, size_t i, int *depth)
 {
@@ -13,8 +13,8 @@ count(const char *text, size_t i, int *depth)
     --*depth;
 }
 
-/* Where the qualified name begins, and where the parameters do, or the text ends. An operator's
-   name has brackets of its own. */
+// Where the qualified name begins, and where the parameters do, or the text ends. An operator's
+// name has brackets of its own.
 static const char *
 find(const char *text, const char **end)
 {
@@ -62,7 +62,7 @@ function_is_standard(const char *function)
 {
   const char *name = function_qualified(function);
   bool rust = function_is_rust(function);
-  if (rust) /* <T>::f and <T as Trait>::f */
+  if (rust)  // <T>::f and <T as Trait>::f
     name += strspn(name, "<&");
   return begins(name, "std::") || begins(name, "__gnu_cxx::") || begins(name, "__gthread_") ||
          begins(name, "__glibcxx_") ||

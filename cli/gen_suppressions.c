@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The innermost frame that is neither ours nor libc's, or NULL. */
+// The innermost frame that is neither ours nor libc's, or NULL.
 static const json_t *
 telling_frame(const json_t *stack)
 {
@@ -24,8 +24,8 @@ telling_frame(const json_t *stack)
   return NULL;
 }
 
-/* A function is more telling than a file, and that than a module. In a pattern only * anywhere and
-   $ at the end stand for something else; a name with them still fits itself. */
+// A function is more telling than a file, and that than a module. In a pattern only * anywhere and
+// $ at the end stand for something else; a name with them still fits itself.
 static void
 put_line(FILE *out, json_t *done, const char *type, const json_t *frame, const char *comment)
 {
@@ -45,7 +45,7 @@ put_line(FILE *out, json_t *done, const char *type, const json_t *frame, const c
   free(line);
 }
 
-/* One for each thread that was alive: the fork is silenced where all are covered. */
+// One for each thread that was alive: the fork is silenced where all are covered.
 static void
 put_threads(FILE *out, json_t *done, const json_t *event, const char *place)
 {
@@ -60,7 +60,7 @@ put_threads(FILE *out, json_t *done, const json_t *event, const char *place)
   }
 }
 
-/* The function that forks; but main() has called nearly everything. */
+// The function that forks; but main() has called nearly everything.
 static void
 put_hazard(FILE *out, json_t *done, const struct site *site)
 {

@@ -20,7 +20,7 @@ own_directory(void)
   return xstrdup(path);
 }
 
-/* In the build directory or where it was installed; NULL: in none of these `places`. */
+// In the build directory or where it was installed; NULL: in none of these `places`.
 static char *
 find(const char *name, const char *const *places)
 {

@@ -5,7 +5,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* Loaded when a process is first stepped through: its relocations would take 2 ms of each start. */
+// Loaded when a process is first stepped through: its relocations would take 2 ms of each start.
 static struct {
   csh handle;
   cs_insn *instruction;
@@ -54,7 +54,7 @@ in_group(const cs_insn *i, unsigned group)
   return false;
 }
 
-/* Integer arithmetic, moves, branches, and what is made for waiting. */
+// Integer arithmetic, moves, branches, and what is made for waiting.
 static bool
 may_wait(const cs_insn *i)
 {
@@ -87,7 +87,7 @@ may_wait(const cs_insn *i)
   return false;
 }
 
-/* Of an address; -2: one of 32 bits. */
+// Of an address; -2: one of 32 bits.
 static int
 register_number(x86_reg reg)
 {
@@ -103,7 +103,7 @@ register_number(x86_reg reg)
   return -2;
 }
 
-/* Whose operand in memory is an address only, or a hint. */
+// Whose operand in memory is an address only, or a hint.
 static bool
 leaves_memory_alone(unsigned id)
 {
@@ -112,7 +112,7 @@ leaves_memory_alone(unsigned id)
          id == X86_INS_PREFETCHW;
 }
 
-/* The operand in memory, if there is one. False: its address cannot be told. */
+// The operand in memory, if there is one. False: its address cannot be told.
 static bool
 take_operand(const cs_insn *i, struct instruction *to)
 {

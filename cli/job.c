@@ -36,7 +36,7 @@ job_give_back_signals(const struct job *job)
   sigprocmask(SIG_SETMASK, &job->old_mask, NULL);
 }
 
-/* The command, and orphans of its tree, which come to us as their subreaper. */
+// The command, and orphans of its tree, which come to us as their subreaper.
 static void
 reap(struct job *job)
 {
@@ -56,7 +56,7 @@ reap(struct job *job)
   job->childless = pid < 0 && errno == ECHILD;
 }
 
-/* An interactive shell waits for us: it is told of a stop, and continues us with `fg`. */
+// An interactive shell waits for us: it is told of a stop, and continues us with `fg`.
 static bool
 is_foreground_job(void)
 {
@@ -69,9 +69,9 @@ is_foreground_job(void)
   return foreground;
 }
 
-/* The command has stopped: so do we, and whoever started us sees what it would see without us. The
-   terminal's signals are blocked here: they would stop us at once, and the shell would take the
-   terminal away while the command still uses it, or even goes on. */
+// The command has stopped: so do we, and whoever started us sees what it would see without us. The
+// terminal's signals are blocked here: they would stop us at once, and the shell would take the
+// terminal away while the command still uses it, or even goes on.
 static void
 follow_stop(struct job *job)
 {
@@ -87,8 +87,7 @@ ends_wait(int number)
   return number == SIGINT || number == SIGTERM || number == SIGHUP || number == SIGQUIT;
 }
 
-/* What the terminal sends goes to the whole foreground process group: the command has it already.
- */
+// What the terminal sends goes to the whole foreground process group: the command has it already.
 void
 job_handle_signals(struct job *job)
 {

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 static const int FORWARDED[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
-static volatile sig_atomic_t pending[NSIG]; /* to be forwarded */
-static int wake[2];                         /* a byte for each signal */
+static volatile sig_atomic_t pending[NSIG];  // to be forwarded
+static int wake[2];                          // a byte for each signal
 
-/* What the terminal sends, the kernel does, and to the whole foreground process group: the command
-   has it already. */
+// What the terminal sends, the kernel does, and to the whole foreground process group: the command
+// has it already.
 static void
 on_signal(int number, siginfo_t *info, void *unused)
 {
@@ -23,7 +23,7 @@ on_signal(int number, siginfo_t *info, void *unused)
   if (number != SIGCHLD && info->si_pid > 0)
     pending[number] = 1;
   if (write(wake[1], "", 1) < 0) {
-    /* full: whoever reads it wakes anyway */
+    // full: whoever reads it wakes anyway
   }
   errno = saved;
 }
@@ -48,7 +48,7 @@ job_take_signals(struct job *job)
   }
 }
 
-/* In the child: never returns. Handlers go with the exec. */
+// In the child: never returns. Handlers go with the exec.
 static _Noreturn void
 become_command(char **arguments, const char *path, char **environment, int error_pipe)
 {
@@ -57,7 +57,7 @@ become_command(char **arguments, const char *path, char **environment, int error
   else
     errno = ENOENT;
   int error = errno;
-  if (error == ENOEXEC) { /* a script without a first line, as execvp() takes it */
+  if (error == ENOEXEC) {  // a script without a first line, as execvp() takes it
     extern char **environ;
     environ = environment;
     execvp(arguments[0], arguments);
@@ -73,7 +73,7 @@ job_start(struct job *job, char **command, char **environment)
   int error_pipe[2], error = 0;
   char *path = find_command(command[0]);
   if (!path && !access(command[0], F_OK) && strchr(command[0], '/'))
-    path = xstrdup(command[0]); /* exec says why not */
+    path = xstrdup(command[0]);  // exec says why not
   if (pipe(error_pipe))
     die("pipe: %m");
   fcntl(error_pipe[0], F_SETFD, FD_CLOEXEC);

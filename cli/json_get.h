@@ -1,10 +1,9 @@
-/* Reading fields of events: what is missing or of another type gives the default. */
-#ifndef FORKHOUND_JSON_GET_H
-#define FORKHOUND_JSON_GET_H
+// Reading fields of events: what is missing or of another type gives the default.
+#pragma once
 
 #include <jansson.h>
 
-/* NULL when absent */
+// NULL when absent
 static inline const char *
 get_string(const json_t *object, const char *key)
 {
@@ -17,7 +16,7 @@ get_integer(const json_t *object, const char *key)
   return (long long)json_integer_value(json_object_get(object, key));
 }
 
-/* NULL when absent or not an array */
+// NULL when absent or not an array
 static inline json_t *
 get_array(const json_t *object, const char *key)
 {
@@ -25,8 +24,8 @@ get_array(const json_t *object, const char *key)
   return json_is_array(value) ? value : NULL;
 }
 
-/* The thread with this tid in an array like `others` of a fork event (NULL: none is there); a
-   borrowed reference. */
+// The thread with this tid in an array like `others` of a fork event (NULL: none is there); a
+// borrowed reference.
 static inline json_t *
 find_thread(const json_t *others, long long tid)
 {
@@ -39,5 +38,3 @@ find_thread(const json_t *others, long long tid)
   }
   return NULL;
 }
-
-#endif

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Programs change their folder. */
+// Programs change their folder.
 static char *
 absolute_path(const char *path)
 {
@@ -21,7 +21,7 @@ absolute_path(const char *path)
   return xasprintf("%s/%s", folder, path);
 }
 
-/* FORKHOUND_OPTIONS with what the command line says for the library, or NULL: as it is. */
+// FORKHOUND_OPTIONS with what the command line says for the library, or NULL: as it is.
 static char *
 library_options(const struct options *options)
 {
@@ -59,7 +59,7 @@ launch_environment(const struct options *options, const char *library)
   return command_environment(variables, count);
 }
 
-/* In the child: never returns. */
+// In the child: never returns.
 static _Noreturn void
 become_command(const struct job *job, char **command, char **environment, int error_pipe)
 {

@@ -130,7 +130,7 @@ write_rule(FILE *out, const struct site_rule *rule)
   fwrite(bytes, 1, text.length, out);
 }
 
-/* A line of the old file into the new one. `done` says for each site that it needs no line more. */
+// A line of the old file into the new one. `done` says for each site that it needs no line more.
 static void
 merge_line(const struct learned *learned, const char *line, bool *done, FILE *out)
 {
@@ -141,7 +141,7 @@ merge_line(const struct learned *learned, const char *line, bool *done, FILE *ou
   for (size_t i = 0; kind == 1 && i < learned->count; i++) {
     const struct site_rule *s = &learned->sites[i];
     if (rule.learned && rule.offset == s->offset && strcmp(rule.module, s->module) == 0) {
-      /* One that names another function is of an older build of the file, and is left out. */
+      // One that names another function is of an older build of the file, and is left out.
       if (!done[i] && sites_match(&rule, s->module, s->offset, s->function)) {
         sites_add(&rule, s);
         sites_conclude(&rule);
@@ -181,7 +181,7 @@ learned_write_file(const struct learned *learned, const char *path)
 {
   if (learned->count == 0)
     return;
-  char *target = realpath(path, NULL); /* a link stays one */
+  char *target = realpath(path, NULL);  // a link stays one
   char *temporary = xasprintf("%s.XXXXXX", target ? target : path);
   FILE *old = open_file(path);
   struct stat st = {.st_mode = 0644};

@@ -1,6 +1,5 @@
-/* What was learned of the places that fork, and the file that keeps it. */
-#ifndef FORKHOUND_LEARNED_H
-#define FORKHOUND_LEARNED_H
+// What was learned of the places that fork, and the file that keeps it.
+#pragma once
 
 #include "sites.h"
 
@@ -12,20 +11,18 @@ struct learned {
   size_t count;
 };
 
-/* Takes a `redirect` event in; others than of action "learned" are left alone. */
+// Takes a `redirect` event in; others than of action "learned" are left alone.
 void learned_add(struct learned *learned, const json_t *event);
 void learned_free(struct learned *learned);
 
-/* A line for each site with its verdict and reason, if `verbose`, and one that counts them.
-   Nothing if there are none. */
+// A line for each site with its verdict and reason, if `verbose`, and one that counts them.
+// Nothing if there are none.
 void learned_print(const struct learned *learned, FILE *out, bool verbose);
 
-/* Names the bad lines of the file on stderr. A file that is not there is none. */
+// Names the bad lines of the file on stderr. A file that is not there is none.
 void learned_check_file(const char *path);
 
-/* Writes what was learned into the file: lines of earlier runs are brought up to date in their
-   place, new ones come at the end; all others stay as they are, and sites they speak of are left to
-   them. The file is replaced at once. */
+// Writes what was learned into the file: lines of earlier runs are brought up to date in their
+// place, new ones come at the end; all others stay as they are, and sites they speak of are left to
+// them. The file is replaced at once.
 void learned_write_file(const struct learned *learned, const char *path);
-
-#endif

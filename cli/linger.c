@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* A child forked at the very end needs some time to get stuck. */
+// A child forked at the very end needs some time to get stuck.
 static const long long SETTLING_NS = 100000000;
 static const long long INTERVAL_NS = 10000000;
 static const long long MOST_EXCESS_NS = 1000000000;
@@ -26,7 +26,7 @@ slept(const struct linger *linger, const struct sleeper *sleeper)
   return false;
 }
 
-/* Whether every process below us has slept since the last time. */
+// Whether every process below us has slept since the last time.
 static bool
 all_sleep(struct linger *linger)
 {

@@ -16,7 +16,7 @@ struct live_python {
   pid_t pid;
   struct python *reader;
   void *memory;
-  uint64_t program; /* where its file is mapped */
+  uint64_t program;  // where its file is mapped
 };
 
 static void
@@ -29,7 +29,7 @@ read_memory(void *context, const uint64_t *addresses, size_t length, int count, 
         procfs_memory(live->pid, addresses[i], (unsigned char *)to + (size_t)i * length, length);
 }
 
-/* Where files are mapped from their start: there their ELF headers are. */
+// Where files are mapped from their start: there their ELF headers are.
 static void
 add_modules(struct live_python *live)
 {
@@ -58,7 +58,7 @@ read_file(void *context, const uint64_t *offsets, size_t length, int count, void
                (ssize_t)length;
 }
 
-/* In the program itself, where it exports no symbols. */
+// In the program itself, where it exports no symbols.
 static bool
 find_by_section(struct live_python *live)
 {
@@ -103,7 +103,7 @@ live_python_close(struct live_python *live)
   free(live);
 }
 
-/* File names need not be UTF-8, JSON must be. */
+// File names need not be UTF-8, JSON must be.
 static json_t *
 string_of(const char *text)
 {
@@ -116,7 +116,7 @@ string_of(const char *text)
   return string;
 }
 
-/* Where the evaluation function is, also where no symbol says so. */
+// Where the evaluation function is, also where no symbol says so.
 static void
 mark_evaluation(const struct python *reader, json_t *stack)
 {

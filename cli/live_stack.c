@@ -18,7 +18,7 @@ struct live {
   pid_t pid;
   Dwfl *dwfl;
   bool attached;
-  const uint64_t *registers; /* of the thread that live_stack_from() unwinds */
+  const uint64_t *registers;  // of the thread that live_stack_from() unwinds
 };
 
 static char *no_debuginfo_path;
@@ -51,7 +51,7 @@ live_open(pid_t pid)
   return live;
 }
 
-/* One thread, whose id is 1, with the registers given. */
+// One thread, whose id is 1, with the registers given.
 static pid_t
 next_thread(Dwfl *dwfl, void *live, void **thread)
 {
@@ -114,8 +114,8 @@ live_close(struct live *live)
   free(live);
 }
 
-/* Whether the module, loaded with this bias, has the address: libdwfl takes the gaps between
-   modules for parts of them. */
+// Whether the module, loaded with this bias, has the address: libdwfl takes the gaps between
+// modules for parts of them.
 static bool
 has_address(Dwfl_Module *module, uint64_t address)
 {
@@ -133,7 +133,7 @@ has_address(Dwfl_Module *module, uint64_t address)
   return false;
 }
 
-/* The anonymous pages of a module's .bss follow those of its file. */
+// The anonymous pages of a module's .bss follow those of its file.
 static Dwfl_Module *
 module_of(struct live *live, uint64_t address)
 {
@@ -147,7 +147,7 @@ module_of(struct live *live, uint64_t address)
   return module && has_address(module, address) ? module : NULL;
 }
 
-/* Adds module and offset, which is the address in the module's file; the module, or NULL. */
+// Adds module and offset, which is the address in the module's file; the module, or NULL.
 static Dwfl_Module *
 place(struct live *live, json_t *frame, uint64_t address)
 {
@@ -170,8 +170,8 @@ place(struct live *live, json_t *frame, uint64_t address)
   return module;
 }
 
-/* Calls that return EINTR after a stop even without a signal handler (signal(7)); those here wait
-   without a timeout. */
+// Calls that return EINTR after a stop even without a signal handler (signal(7)); those here wait
+// without a timeout.
 static bool
 ends_by_stop(const struct user_regs_struct *user)
 {
@@ -184,7 +184,7 @@ ends_by_stop(const struct user_regs_struct *user)
   }
 }
 
-/* While the thread is stopped: lets it go on waiting afterwards (Linux, include/linux/errno.h). */
+// While the thread is stopped: lets it go on waiting afterwards (Linux, include/linux/errno.h).
 static void
 keep_waiting(pid_t tid)
 {

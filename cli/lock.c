@@ -11,11 +11,11 @@
 
 enum family { NONE, MUTEX, RWLOCK, CONDITION, BARRIER };
 
-/* How much a function tells: the C++ or Rust object that is made of another one says more than that
-   does, and a lock's slow path less than its caller. */
+// How much a function tells: the C++ or Rust object that is made of another one says more than that
+// does, and a lock's slow path less than its caller.
 enum worth { LITTLE = 1, SOME, ALL };
 
-/* Of the C library. */
+// Of the C library.
 static const struct waiting {
   const char *function, *kind;
   enum family family;
@@ -47,7 +47,7 @@ static const struct waiting {
     {"syscall", "futex", NONE, LITTLE},
 };
 
-/* Of the C++ libraries: the qualified name begins so. */
+// Of the C++ libraries: the qualified name begins so.
 static const struct waiting classes[] = {
     {"std::counting_semaphore<", "std::counting_semaphore", NONE, ALL},
     {"std::__atomic_semaphore", "std::counting_semaphore", NONE, ALL},
@@ -65,7 +65,7 @@ static const struct waiting classes[] = {
     {"std::__detail::__wait", "std::atomic wait", NONE, SOME},
 };
 
-/* Of Rust's library (library/std/src): found in the name. */
+// Of Rust's library (library/std/src): found in the name.
 static const struct waiting rust[] = {
     {"::mutex::futex::Mutex", "Rust std::sync::Mutex", NONE, ALL},
     {"::rwlock::futex::RwLock", "Rust std::sync::RwLock", NONE, ALL},
@@ -78,7 +78,7 @@ static const struct waiting rust[] = {
     {"std::thread::park", "Rust std::thread::park", NONE, SOME},
 };
 
-/* Without the decorations of glibc's aliases: __GI___x, ___x, x@VERSION. */
+// Without the decorations of glibc's aliases: __GI___x, ___x, x@VERSION.
 static bool
 names(const char *function, const char *wanted)
 {
@@ -109,7 +109,7 @@ what_waits(const char *function)
   return NULL;
 }
 
-/* The innermost frames up to the first of the program's own code are looked at. */
+// The innermost frames up to the first of the program's own code are looked at.
 static const struct waiting *
 find_waiting(const json_t *stack)
 {
@@ -128,7 +128,7 @@ find_waiting(const json_t *stack)
   return found;
 }
 
-/* GNU's calls futex() itself, and exports no function that tells. */
+// GNU's calls futex() itself, and exports no function that tells.
 static bool
 in_openmp(const json_t *stack)
 {

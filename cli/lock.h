@@ -1,6 +1,5 @@
-/* What kind of lock a futex word belongs to, and who owns it. */
-#ifndef FORKHOUND_LOCK_H
-#define FORKHOUND_LOCK_H
+// What kind of lock a futex word belongs to, and who owns it.
+#pragma once
 
 #include "wait_state.h"
 
@@ -10,21 +9,19 @@
 #include <sys/types.h>
 
 struct lock {
-  const char *kind; /* static text: "pthread_mutex", "semaphore", ... */
-  uint64_t address; /* of the object that the word is a part of; of the word where that is not known
-                     */
-  pid_t owner;      /* tid recorded in the lock, as the process knows it: see procfs_task_called();
-                       0: it keeps none, or none is recorded now */
-  bool guessed;     /* its kind is, from the words alone */
-  bool checked;     /* nobody but its owner can release it: others are refused */
+  const char *kind;  // static text: "pthread_mutex", "semaphore", ...
+  uint64_t
+      address;   // of the object that the word is a part of; of the word where that is not known
+  pid_t owner;   // tid recorded in the lock, as the process knows it: see procfs_task_called();
+                 // 0: it keeps none, or none is recorded now
+  bool guessed;  // its kind is, from the words alone
+  bool checked;  // nobody but its owner can release it: others are refused
 };
 
-/* `stack` is that of the waiting thread: the lock's kind is told from the function that waits, or
-   from the words of the lock. */
+// `stack` is that of the waiting thread: the lock's kind is told from the function that waits, or
+// from the words of the lock.
 struct lock lock_at(pid_t pid, const struct task_wait *wait, const json_t *stack);
 
-/* Whether the words look like those of a lock whose owner is no thread of the process. Cheap: the
-   task is not stopped. What says so may still be no such lock. */
+// Whether the words look like those of a lock whose owner is no thread of the process. Cheap: the
+// task is not stopped. What says so may still be no such lock.
 bool lock_may_be_lost(pid_t pid, const struct task_wait *wait);
-
-#endif

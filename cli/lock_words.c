@@ -5,9 +5,9 @@
 #include <string.h>
 
 enum {
-  PID_MOST = 4194304, /* PID_MAX_LIMIT of Linux on 64 bits */
+  PID_MOST = 4194304,  // PID_MAX_LIMIT of Linux on 64 bits
   USERS_MOST = 100000,
-  MUTEX_KIND_BITS = 0x3ff, /* of PTHREAD_MUTEX_* in nptl/pthreadP.h */
+  MUTEX_KIND_BITS = 0x3ff,  // of PTHREAD_MUTEX_* in nptl/pthreadP.h
   MUTEX_ROBUST = 16,
   MUTEX_INHERITS = 32,
 };
@@ -23,8 +23,8 @@ is_owner(int32_t tid)
   return tid > 0 && tid <= PID_MOST;
 }
 
-/* pthread_mutex_unlock() compares the caller with the owner of a recursive (1), an error-checking
-   (2) or a robust one, and the kernel does of one that inherits priorities and is waited for. */
+// pthread_mutex_unlock() compares the caller with the owner of a recursive (1), an error-checking
+// (2) or a robust one, and the kernel does of one that inherits priorities and is waited for.
 static bool
 is_checked(int32_t kind)
 {
@@ -38,7 +38,7 @@ mutex_words(pid_t pid, const struct task_wait *wait, struct lock *lock)
   lock->address = wait->address;
   if ((wait->operation & FUTEX_CMD_MASK) != FUTEX_LOCK_PI &&
       (wait->operation & FUTEX_CMD_MASK) != FUTEX_LOCK_PI2 && wait->value == 0)
-    return false; /* nobody waits for a mutex that is free */
+    return false;  // nobody waits for a mutex that is free
   if (procfs_memory(pid, wait->address, &mutex, sizeof mutex) && is_owner(mutex.owner) &&
       mutex.users > 0 && mutex.users < USERS_MOST && !(mutex.kind & ~MUTEX_KIND_BITS)) {
     lock->owner = mutex.owner;
@@ -56,8 +56,8 @@ struct rwlock {
 
 enum { RWLOCK_PHASE = 8, RWLOCK_WRITERS = 12, READER_SHIFT = 3 };
 
-/* It waits on one of three words: a futex has only the lowest bits, where the readers have their
-   number above those. */
+// It waits on one of three words: a futex has only the lowest bits, where the readers have their
+// number above those.
 static uint64_t
 rwlock_address(const struct task_wait *wait)
 {
@@ -78,12 +78,12 @@ rwlock_words(pid_t pid, const struct task_wait *wait, struct lock *lock)
   lock->owner = is_owner(rwlock.writer) ? rwlock.writer : 0;
 }
 
-/* The two words to wait on, one for each group of waiters, are at 40 of a condition variable, and
-   at 32 since the two counts of references are no more (glibc 2.42, and backports). */
+// The two words to wait on, one for each group of waiters, are at 40 of a condition variable, and
+// at 32 since the two counts of references are no more (glibc 2.42, and backports).
 enum { SIGNALS_OLD = 40, SIGNALS_NEW = 32, SEARCHED = 1024 };
 
-/* Which of the two is told by the function that waits: it keeps the address on its stack, for the
-   handler of a cancellation. */
+// Which of the two is told by the function that waits: it keeps the address on its stack, for the
+// handler of a cancellation.
 void
 condition_words(pid_t pid, const struct task_wait *wait, struct lock *lock)
 {
@@ -99,7 +99,7 @@ condition_words(pid_t pid, const struct task_wait *wait, struct lock *lock)
     lock->address = signals - (old ? SIGNALS_OLD : SIGNALS_NEW);
 }
 
-/* The number of the round, behind that of those that have come in. */
+// The number of the round, behind that of those that have come in.
 void
 barrier_words(const struct task_wait *wait, struct lock *lock)
 {
@@ -107,9 +107,9 @@ barrier_words(const struct task_wait *wait, struct lock *lock)
     lock->address = wait->address - 4;
 }
 
-/* pthread_join() waits for what the kernel clears when the thread ends: `tid` in its struct pthread
-   (nptl/descr.h), 720 bytes behind two pointers of the thread block to itself, `tcb` and `self`
-   (sysdeps/x86_64/nptl/tls.h). */
+// pthread_join() waits for what the kernel clears when the thread ends: `tid` in its struct pthread
+// (nptl/descr.h), 720 bytes behind two pointers of the thread block to itself, `tcb` and `self`
+// (sysdeps/x86_64/nptl/tls.h).
 static bool
 is_tid_of_thread(pid_t pid, uint64_t address)
 {
@@ -119,11 +119,10 @@ is_tid_of_thread(pid_t pid, uint64_t address)
          words[SELF] == start;
 }
 
-/* A robust or priority-inheriting mutex holds its owner's tid in the lock word too (futex(2));
-   another held one is 2, with the owner behind it; one thread, the owner, uses it. A semaphore
-   without a token is 0 and followed by the number of its waiters (struct new_sem); so is the round
-   of a barrier by the number of its threads, but that word is not at the beginning of its object.
- */
+// A robust or priority-inheriting mutex holds its owner's tid in the lock word too (futex(2));
+// another held one is 2, with the owner behind it; one thread, the owner, uses it. A semaphore
+// without a token is 0 and followed by the number of its waiters (struct new_sem); so is the round
+// of a barrier by the number of its threads, but that word is not at the beginning of its object.
 struct lock
 guess_words(pid_t pid, const struct task_wait *wait)
 {

@@ -1,4 +1,4 @@
-/* forkhound: command dispatch. */
+// forkhound: command dispatch.
 #include "diagnose.h"
 #include "help.h"
 #include "options.h"
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A standard descriptor closed by our caller must not become one of our files; the command still
- * finds it closed. */
+// A standard descriptor closed by our caller must not become one of our files; the command still
+// finds it closed.
 static void
 occupy_standard_descriptors(void)
 {

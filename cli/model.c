@@ -108,7 +108,7 @@ forget_undecided(struct model *model, const struct fork_record *fork)
     }
 }
 
-/* The fork, if what is known now decides its outcome. */
+// The fork, if what is known now decides its outcome.
 static struct fork_record *
 decide(struct model *model, struct fork_record *fork)
 {
@@ -117,14 +117,14 @@ decide(struct model *model, struct fork_record *fork)
   if (!fork->exec_path && !fork->ended)
     return NULL;
   forget_undecided(model, fork);
-  /* One that could not exec, and ended, would have. */
+  // One that could not exec, and ended, would have.
   bool in_time = fork->exec_path ? fork->exec_after_us <= EXEC_GRACE_US
                                  : fork->exec_error && fork->exit_after_us <= EXEC_GRACE_US;
   return set_outcome(fork, in_time ? OUTCOME_EXEC : OUTCOME_HAZARD);
 }
 
-/* The fork whose child wrote this event; NULL: what it says decides nothing. A child of the child
-   carries the same fork id, but another pid. */
+// The fork whose child wrote this event; NULL: what it says decides nothing. A child of the child
+// carries the same fork id, but another pid.
 static struct fork_record *
 fork_of_child(struct model *model, json_t *event)
 {
@@ -167,7 +167,7 @@ set_gone(struct fork_record *fork, long long pid, bool gone)
   json_object_set_new(fork->gone, key, json_true());
 }
 
-/* The exec told before has failed: the child runs on. */
+// The exec told before has failed: the child runs on.
 static struct fork_record *
 take_back_exec(struct model *model, struct fork_record *fork)
 {
@@ -214,7 +214,7 @@ add_exit(struct model *model, json_t *event)
   return decide(model, fork);
 }
 
-/* The fork event is here at last: take in what its children wrote before. */
+// The fork event is here at last: take in what its children wrote before.
 static struct fork_record *
 add_early(struct model *model, struct fork_record *fork)
 {
@@ -276,7 +276,7 @@ add_fork(struct model *model, json_t *event)
   fork->site->forks++;
   if (!same_as && !fork->site->event)
     fork->site->event = json_incref(event);
-  /* What the child did before exec it did in the memory of the parent, whose locks have owners. */
+  // What the child did before exec it did in the memory of the parent, whose locks have owners.
   if (redirected) {
     set_outcome(fork, OUTCOME_EXEC);
     return NULL;

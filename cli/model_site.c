@@ -19,8 +19,8 @@ model_site(struct model *model, const char *id)
   return site;
 }
 
-/* One place in the program, whichever process is there: where in Python or, of other programs, the
-   stack; and who had made the threads. The caller frees it. */
+// One place in the program, whichever process is there: where in Python or, of other programs, the
+// stack; and who had made the threads. The caller frees it.
 static char *
 place_key(const json_t *event)
 {
@@ -52,7 +52,7 @@ model_site_of_first(struct model *model, const json_t *event, const char *id)
   if (!json_array_size(get_array(event, "site")))
     return model_site(model, id);
   char *key = place_key(event);
-  /* A later fork of this one's site may have come before it. */
+  // A later fork of this one's site may have come before it.
   bool early = json_object_get(model->site_index, id);
   struct site *site = model_site(model, early ? id : key);
   json_object_set(model->site_index, early ? key : id,

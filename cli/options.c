@@ -104,14 +104,14 @@ parse_report(const char *sub, const char *value, struct options *options)
   }
 }
 
-/* In the order of their enums; the levels from LEVEL_HAZARD on. */
+// In the order of their enums; the levels from LEVEL_HAZARD on.
 static const char *const levels[] = {"hazard", "suspect", "deadlock", "never", NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 static const char *const actions[] = {"kill", "report", "stop", NULL};
 static const char *const modes[] = {"off", "learn", "listed", "auto", "help", NULL};
 static const char *const methods[] = {"spawn", "forkserver", NULL};
 
-/* Which of the words it is. */
+// Which of the words it is.
 static int
 parse_word(const char *sub, const char *option, const char *value, const char *const words[])
 {
@@ -189,7 +189,7 @@ add_suppressions(struct options *options, const char *path)
   options->suppressions[options->suppressions_count++] = path;
 }
 
-/* The keys of the environment that concern the command; the library takes the others. */
+// The keys of the environment that concern the command; the library takes the others.
 static void
 take_environment(struct options *options)
 {

@@ -14,10 +14,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What another end looks like, as a descriptor of some process. */
+// What another end looks like, as a descriptor of some process.
 struct end {
-  char link[64]; /* what /proc/PID/fd/N links to */
-  int access;    /* O_WRONLY: it is open for that; -1: for anything */
+  char link[64];  // what /proc/PID/fd/N links to
+  int access;     // O_WRONLY: it is open for that; -1: for anything
   unsigned long eventfd;
 };
 
@@ -51,7 +51,7 @@ add_selected(pid_t pid, const struct task_wait *task, struct own_end *result)
   int limit = (int)task->arguments[0];
   if (limit < 0 || limit > FD_SETSIZE)
     return false;
-  /* The kernel reads and writes whole longs of the sets. */
+  // The kernel reads and writes whole longs of the sets.
   size_t size = ((size_t)limit + 63) / 64 * 8;
   if (task->arguments[2] || !procfs_memory(pid, task->arguments[1], &set, size))
     return false;
@@ -69,7 +69,7 @@ descriptor_info(pid_t pid, int fd)
   return procfs_read(pid, 0, name);
 }
 
-/* Lines "tfd: N events: MASK ..." (proc(5), fdinfo). */
+// Lines "tfd: N events: MASK ..." (proc(5), fdinfo).
 static bool
 add_of_epoll(pid_t pid, const struct task_wait *task, struct own_end *result)
 {
@@ -119,7 +119,7 @@ number_after(const char *text, const char *label, int base, unsigned long *numbe
   return at != NULL;
 }
 
-/* Which end could end the wait for this descriptor? False: it cannot be told, or others can. */
+// Which end could end the wait for this descriptor? False: it cannot be told, or others can.
 static bool
 other_end(pid_t pid, int fd, bool transfers, struct end *end, const char **kind)
 {
@@ -173,7 +173,7 @@ is_end(pid_t pid, const char *fd, const struct end *end)
 
 enum answer { NO, YES, UNKNOWN };
 
-/* Whether the process has one of the ends. */
+// Whether the process has one of the ends.
 static enum answer
 has_end(pid_t pid, const struct end *ends, size_t count)
 {
@@ -235,7 +235,7 @@ own_end_examine(pid_t pid, const struct wait_state *state, const struct relative
   for (size_t i = result->count; i-- > 0;)
     if (!other_end(pid, result->fds[i], transfers, &ends[i], &result->kind))
       return false;
-  /* Each of them has its other end here; most often that settles it: the other end is elsewhere. */
+  // Each of them has its other end here; most often that settles it: the other end is elsewhere.
   for (size_t i = 0; i < result->count; i++)
     if (has_end(pid, &ends[i], 1) != YES)
       return false;

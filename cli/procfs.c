@@ -45,7 +45,7 @@ procfs_read(pid_t pid, pid_t tid, const char *name)
   return text;
 }
 
-/* What follows "NAME:" in the text of a status file, or NULL. */
+// What follows "NAME:" in the text of a status file, or NULL.
 static const char *
 field(const char *text, const char *name)
 {
@@ -102,8 +102,8 @@ procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches)
   return sleeps;
 }
 
-/* For each timer the lines "signal: NUMBER/ADDRESS" and "notify: HOW/WHOM", where HOW is "signal"
-   unless none is sent (proc(5), "timers"). */
+// For each timer the lines "signal: NUMBER/ADDRESS" and "notify: HOW/WHOM", where HOW is "signal"
+// unless none is sent (proc(5), "timers").
 unsigned long long
 procfs_timer_signals(pid_t pid)
 {
@@ -122,8 +122,8 @@ procfs_timer_signals(pid_t pid)
   return signals;
 }
 
-/* The first two numbers of "schedstat": run, and waited in the run queue (Linux:
-   Documentation/scheduler/sched-stats.rst). */
+// The first two numbers of "schedstat": run, and waited in the run queue (Linux:
+// Documentation/scheduler/sched-stats.rst).
 bool
 procfs_runnable_ns(pid_t pid, unsigned long long *ns)
 {
@@ -164,7 +164,7 @@ procfs_lives(pid_t pid, char state)
   return state != 'X' && (state != 'Z' || procfs_task_count(pid) > 1);
 }
 
-/* The numbers among the names in a directory. */
+// The numbers among the names in a directory.
 static size_t
 list_numbers(const char *path, pid_t **list)
 {
@@ -192,8 +192,7 @@ procfs_tasks(pid_t pid, pid_t **tids)
   return list_numbers(path, tids);
 }
 
-/* The last of the numbers behind "NSpid:", one for each PID namespace from ours inwards (proc(5)).
- */
+// The last of the numbers behind "NSpid:", one for each PID namespace from ours inwards (proc(5)).
 static pid_t
 own_tid(pid_t pid, pid_t tid)
 {
@@ -239,8 +238,8 @@ procfs_is_own(void)
   return !strcmp(link, self);
 }
 
-/* The process where the way up ends: `root`, the first of its PID namespace, or one that cannot be
-   read. */
+// The process where the way up ends: `root`, the first of its PID namespace, or one that cannot be
+// read.
 static pid_t
 walk_up(pid_t pid, pid_t root)
 {
@@ -257,7 +256,7 @@ procfs_is_below(pid_t pid, pid_t root)
 {
   char state;
   unsigned long long start;
-  /* One on the way may be reaped meanwhile: then its children have another parent. */
+  // One on the way may be reaped meanwhile: then its children have another parent.
   for (int tries = 0; tries < 5; tries++) {
     pid_t top = walk_up(pid, root);
     if (top == root)

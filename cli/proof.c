@@ -25,7 +25,7 @@ proof_say(json_t *proof, char *sentence)
   free(sentence);
 }
 
-/* Shared memory may be written by others, unless the lock is a private one in it. */
+// Shared memory may be written by others, unless the lock is a private one in it.
 bool
 private_word(pid_t pid, const struct task_wait *task)
 {
@@ -35,7 +35,7 @@ private_word(pid_t pid, const struct task_wait *task)
   return procfs_mapping(pid, task->address, &mapping) && !mapping.shared;
 }
 
-/* One made by vfork() or clone(CLONE_VM). */
+// One made by vfork() or clone(CLONE_VM).
 bool
 shares_memory(pid_t pid)
 {
@@ -70,7 +70,7 @@ waking_signal(pid_t pid, bool owned, bool never_forked)
   return caught ? __builtin_ctzll(caught) + 1 : 0;
 }
 
-/* The other threads at the fork: from its event, or what the child itself carries. */
+// The other threads at the fork: from its event, or what the child itself carries.
 static json_t *
 threads_at_fork(const struct suspect *suspect)
 {
@@ -132,12 +132,12 @@ proof_applies(pid_t pid, const struct wait_state *state)
   return !shares_memory(pid);
 }
 
-/* One task's wait. */
+// One task's wait.
 struct waiter {
   const struct task_wait *task;
   json_t *stack;
-  struct lock lock; /* `owner`: one that is no thread of the process */
-  pid_t holder;     /* a thread of the process that owns the lock; 0: none does */
+  struct lock lock;  // `owner`: one that is no thread of the process
+  pid_t holder;      // a thread of the process that owns the lock; 0: none does
 };
 
 enum { MOST_EXAMINED = 64 };
@@ -160,27 +160,27 @@ is_join(const struct waiter *waiter)
   return !strcmp(waiter->lock.kind, "end of a thread");
 }
 
-/* What a handler of a signal does not end, but by a jump. */
+// What a handler of a signal does not end, but by a jump.
 static bool
 is_owned(const struct waiter *waiter)
 {
   return waiter->lock.owner || waiter->holder || is_join(waiter);
 }
 
-/* How much a wait explains: one for a lock whose owner is gone all, that for a thread nothing. */
+// How much a wait explains: one for a lock whose owner is gone all, that for a thread nothing.
 static int
 rank(const struct waiter *waiter)
 {
   return waiter->lock.owner ? 2 : is_join(waiter) ? 0 : 1;
 }
 
-/* The task whose wait explains best why all wait. *owned: no handler makes the first task go on,
-   but by a jump. */
+// The task whose wait explains best why all wait. *owned: no handler makes the first task go on,
+// but by a jump.
 static struct waiter
 find_waiter(pid_t pid, struct live *live, const struct wait_state *state, bool *owned)
 {
   size_t at = 0, count = state->count < MOST_EXAMINED ? state->count : MOST_EXAMINED;
-  while (state->tasks[at].for_handler) /* not all are */
+  while (state->tasks[at].for_handler)  // not all are
     at++;
   struct waiter found = examine(pid, live, &state->tasks[at]);
   bool first_is_lost = at == 0 && found.lock.owner, all_owned = is_owned(&found);
@@ -199,7 +199,7 @@ find_waiter(pid_t pid, struct live *live, const struct wait_state *state, bool *
   return found;
 }
 
-/* Handlers of these ask a process to end: where they are ignored, the proof says so. */
+// Handlers of these ask a process to end: where they are ignored, the proof says so.
 static char *
 list_ending_handlers(pid_t pid)
 {

@@ -1,6 +1,5 @@
-/* Is a process deadlocked: does it wait for what nobody is left to do? */
-#ifndef FORKHOUND_PROOF_H
-#define FORKHOUND_PROOF_H
+// Is a process deadlocked: does it wait for what nobody is left to do?
+#pragma once
 
 #include "wait_state.h"
 
@@ -9,22 +8,19 @@
 
 struct suspect {
   pid_t pid;
-  const char *exe;          /* NULL: not known */
-  const json_t *fork_event; /* that fork's; NULL: not known */
-  const json_t *site_event; /* the first one's from the same place; NULL: not known */
-  bool never_forked;        /* no sign of a fork: it may well wait to be asked to end */
+  const char *exe;           // NULL: not known
+  const json_t *fork_event;  // that fork's; NULL: not known
+  const json_t *site_event;  // the first one's from the same place; NULL: not known
+  bool never_forked;         // no sign of a fork: it may well wait to be asked to end
 };
 
-/* Examines a process whose tasks have waited in `state`, all of them, uninterrupted, for waited_ms.
-   Returns a `deadlock` or `suspect` event, symbolized, or NULL where the wait can well end. */
+// Examines a process whose tasks have waited in `state`, all of them, uninterrupted, for waited_ms.
+// Returns a `deadlock` or `suspect` event, symbolized, or NULL where the wait can well end.
 json_t *prove(const struct suspect *suspect, const struct wait_state *state, long long waited_ms);
 
-/* The same of one task, where `others` of them do not wait so: it may be stuck although they go on.
- */
+// The same of one task, where `others` of them do not wait so: it may be stuck although they go on.
 json_t *prove_task(const struct suspect *suspect, const struct task_wait *task, size_t others,
                    long long waited_ms);
 
-/* Whether prove() could say anything of a process in such a wait. */
+// Whether prove() could say anything of a process in such a wait.
 bool proof_applies(pid_t pid, const struct wait_state *state);
-
-#endif

@@ -1,44 +1,41 @@
-/* Parts that the proof of a deadlock and the suspicion of one share. */
-#ifndef FORKHOUND_PROOF_PARTS_H
-#define FORKHOUND_PROOF_PARTS_H
+// Parts that the proof of a deadlock and the suspicion of one share.
+#pragma once
 
 #include "lock.h"
 #include "proof.h"
 
 #include <stdbool.h>
 
-/* Adds a sentence, and frees it. */
+// Adds a sentence, and frees it.
 void proof_say(json_t *proof, char *sentence);
 
-/* Sentences that several proofs have: who could write the word; that the lock's owner is not here;
-   which handler could end the wait (0: none; `owned` as below). */
+// Sentences that several proofs have: who could write the word; that the lock's owner is not here;
+// which handler could end the wait (0: none; `owned` as below).
 void proof_say_private(json_t *proof);
 void proof_say_left_behind(json_t *proof, pid_t owner);
 void proof_say_handlers(json_t *proof, pid_t pid, int signal, bool owned);
 
-/* Whether no other process can write the word that the task waits for. */
+// Whether no other process can write the word that the task waits for.
 bool private_word(pid_t pid, const struct task_wait *task);
 
-/* Whether another process shares the address space. */
+// Whether another process shares the address space.
 bool shares_memory(pid_t pid);
 
-/* The first signal whose handler could end the wait, or 0. `owned`: a lock whose owner is gone
-   cannot be released by one: then only a timer's handler could jump out of the wait.
-   `never_forked`: those that ask a process to end count too. */
+// The first signal whose handler could end the wait, or 0. `owned`: a lock whose owner is gone
+// cannot be released by one: then only a timer's handler could jump out of the wait.
+// `never_forked`: those that ask a process to end count too.
 int waking_signal(pid_t pid, bool owned, bool never_forked);
 
-/* Adds the owner as it was at the fork or, without an owner, all other threads, where the event of
-   the fork does not have them. */
+// Adds the owner as it was at the fork or, without an owner, all other threads, where the event of
+// the fork does not have them.
 void proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid);
 
-/* Adds the Python frames of the thread as they are now, if there are any. */
+// Adds the Python frames of the thread as they are now, if there are any.
 void proof_add_python(json_t *event, pid_t pid, pid_t tid);
 
-/* Address, kind and owner of a lock. */
+// Address, kind and owner of a lock.
 void proof_describe(json_t *described, const struct lock *lock);
 
-/* Consumes the references. */
+// Consumes the references.
 json_t *proof_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,
                     json_t *proof, long long waited_ms);
-
-#endif

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The thread that forked goes on in the child under another number: a fork handler of the child may
-   well release what one took before the fork. */
+// The thread that forked goes on in the child under another number: a fork handler of the child may
+// well release what one took before the fork.
 static bool
 has_heir(const struct suspect *suspect, const struct task_wait *task, const struct lock *lock)
 {
@@ -33,7 +33,7 @@ tell(const struct suspect *suspect, const struct task_wait *task, const struct l
      json_t *described, json_t *stack, size_t others, long long waited_ms)
 {
   bool first = task->tid == suspect->pid;
-  /* Threads that go on may send signals too. */
+  // Threads that go on may send signals too.
   int signal = waking_signal(suspect->pid, false, suspect->never_forked);
   json_t *proof = json_array();
   proof_say(proof, xasprintf("%s sleeps in a futex wait without a timeout; %zu other%s not",

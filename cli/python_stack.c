@@ -36,8 +36,8 @@ is_beginning(const json_t *frame)
   return false;
 }
 
-/* Whether the stack ends where threads begin, and not where the unwinder gave up. The function of a
-   stripped program that calls __libc_start_main() has no name. */
+// Whether the stack ends where threads begin, and not where the unwinder gave up. The function of a
+// stripped program that calls __libc_start_main() has no name.
 static bool
 is_whole(const json_t *stack)
 {
@@ -56,7 +56,7 @@ python_matches(const json_t *stack, const json_t *python, bool cut, bool approxi
   bool open = i > 0 && !is_entry(json_array_get(python, i - 1));
   if (calls == groups + open)
     return true;
-  /* What is missing is at the outer end. */
+  // What is missing is at the outer end.
   return !approximate && ((cut && calls > groups) || (calls < groups && !is_whole(stack)));
 }
 
@@ -112,9 +112,9 @@ place_of(const json_t *frame)
                    function ? function : "");
 }
 
-/* The outermost frame of that owner that is not the start of a thread: that of a thread which
-   belongs to the standard library or to a package, such as multiprocessing.Pool's. NULL: it is
-   frame `named`. */
+// The outermost frame of that owner that is not the start of a thread: that of a thread which
+// belongs to the standard library or to a package, such as multiprocessing.Pool's. NULL: it is
+// frame `named`.
 static const json_t *
 outermost(const json_t *python, enum python_owner owner, size_t named)
 {

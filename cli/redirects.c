@@ -21,7 +21,7 @@ redirects_add(struct redirects *redirects, const json_t *event)
   redirects->unavailable |= is(event, "unavailable");
 }
 
-/* The line, without the child that it is about. The caller frees it. */
+// The line, without the child that it is about. The caller frees it.
 static char *
 line_of(const json_t *event)
 {
@@ -45,7 +45,7 @@ line_of(const json_t *event)
 void
 redirects_render(FILE *out, struct redirects *redirects, const json_t *event, bool verbose)
 {
-  /* Of lessons learned_print() tells. */
+  // Of lessons learned_print() tells.
   if (is(event, "learned") || (!verbose && !is(event, "unavailable")))
     return;
   char *line = line_of(event);

@@ -25,7 +25,7 @@ duration(long long us)
   return us < 10000000 ? xasprintf("%lld ms", us / 1000) : xasprintf("%lld s", us / 1000000);
 }
 
-/* What the child did, as the end of a sentence. */
+// What the child did, as the end of a sentence.
 static char *
 fate(const struct fork_record *fork)
 {
@@ -160,7 +160,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   fputs(rule, out);
 }
 
-/* The report is written in one piece: other processes write to the same terminal. */
+// The report is written in one piece: other processes write to the same terminal.
 void
 render_fork(const struct style *style, const struct fork_record *fork)
 {

@@ -1,6 +1,5 @@
-/* The text report. */
-#ifndef FORKHOUND_RENDER_H
-#define FORKHOUND_RENDER_H
+// The text report.
+#pragma once
 
 #include "model.h"
 
@@ -11,24 +10,21 @@ struct style {
   bool color, verbose;
 };
 
-/* The report of a fork whose outcome is decided, as one write. Its site's event must be symbolized.
- */
+// The report of a fork whose outcome is decided, as one write. Its site's event must be symbolized.
 void render_fork(const struct style *style, const struct fork_record *fork);
-/* A hazard at the place where a child reported before was forked, called from elsewhere: a line. */
+// A hazard at the place where a child reported before was forked, called from elsewhere: a line.
 void render_fork_again(const struct style *style, const struct fork_record *fork, const char *place,
                        long long child);
-/* The place of the fork: "src/app.c:33 in main", not escaped. The caller frees it. */
+// The place of the fork: "src/app.c:33 in main", not escaped. The caller frees it.
 char *render_place(const struct fork_record *fork);
-/* Its finding: a child that is stuck. Finding and events must be symbolized. */
+// Its finding: a child that is stuck. Finding and events must be symbolized.
 void render_finding(const struct style *style, const struct fork_record *fork);
-/* One line for another child of the same site that waits at the same place. */
+// One line for another child of the same site that waits at the same place.
 void render_finding_again(const struct style *style, const struct fork_record *fork,
                           const char *place);
-/* A `deadlock` or `suspect` event of a process that was not run under forkhound. */
+// A `deadlock` or `suspect` event of a process that was not run under forkhound.
 void render_diagnosis(FILE *out, const json_t *event, long long parent);
-/* A `suspect` event of a fork that does not return. */
+// A `suspect` event of a fork that does not return.
 void render_stray(const struct style *style, const json_t *event);
-/* The last line: all forks, their outcomes and the blind spots. */
+// The last line: all forks, their outcomes and the blind spots.
 void render_summary(const struct style *style, const struct model *model);
-
-#endif

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The thread that owned the lock: as the finding has it, or the fork's event, or the first event of
-   its site. */
+// The thread that owned the lock: as the finding has it, or the fork's event, or the first event of
+// its site.
 static const json_t *
 owner_thread(const struct fork_record *fork, long long tid, bool *earlier)
 {
@@ -22,7 +22,7 @@ owner_thread(const struct fork_record *fork, long long tid, bool *earlier)
   return owner ? owner : find_thread(get_array(fork_stacks(fork), "others"), tid);
 }
 
-/* The child itself, or a child of its. */
+// The child itself, or a child of its.
 static long long
 stuck(const struct fork_record *fork)
 {
@@ -42,7 +42,7 @@ lock_name(const json_t *lock)
   if (json_object_get(lock, "fd"))
     return xasprintf("%s, descriptor %lld", get_string(lock, "kind"), get_integer(lock, "fd"));
   const char *kind = get_string(lock, "kind"), *symbol = get_string(lock, "symbol");
-  if (kind && !json_object_get(lock, "address")) /* not known on macOS */
+  if (kind && !json_object_get(lock, "address"))  // not known on macOS
     return xstrdup(kind);
   const char *module = get_string(lock, "module"), *offset = get_string(lock, "offset");
   char *where = module ? xasprintf(" (%s+%s)", base_name(module), offset ? offset : "?")
@@ -57,7 +57,7 @@ lock_name(const json_t *lock)
   return name;
 }
 
-/* What is wrong with it. Not escaped; the caller frees it. */
+// What is wrong with it. Not escaped; the caller frees it.
 static char *
 verdict(const json_t *finding, const char *lock, const char *missing)
 {
@@ -93,7 +93,7 @@ put_header(FILE *out, const struct style *style, const struct fork_record *fork,
   free(what);
 }
 
-/* The first thread of the process, or the one of it that explains why all wait. */
+// The first thread of the process, or the one of it that explains why all wait.
 static void
 put_whose_stack(FILE *out, const json_t *finding, const char *process)
 {
@@ -104,7 +104,7 @@ put_whose_stack(FILE *out, const json_t *finding, const char *process)
     fprintf(out, "  %c%s %lld now:\n", toupper(*process), process + 1, pid);
 }
 
-/* For locks that no thread left behind owns: what the child waits for. */
+// For locks that no thread left behind owns: what the child waits for.
 static void
 put_missing(FILE *out, const json_t *lock)
 {

@@ -28,7 +28,7 @@ finding(const struct site *site)
   return result;
 }
 
-/* A stuck child: its event has it all. */
+// A stuck child: its event has it all.
 static void
 add_stuck(json_t *findings, json_t *event)
 {

@@ -1,13 +1,10 @@
-/* The JSON report: one document. */
-#ifndef FORKHOUND_RENDER_JSON_H
-#define FORKHOUND_RENDER_JSON_H
+// The JSON report: one document.
+#pragma once
 
 #include "model.h"
 
 #include <stdio.h>
 
-/* {"v", "summary", "findings", "blind"}; "findings" has one object for each site with a hazard,
-   with its whole fork event in "event". `exit_status` < 0: not known. */
+// {"v", "summary", "findings", "blind"}; "findings" has one object for each site with a hazard,
+// with its whole fork event in "event". `exit_status` < 0: not known.
 void render_json(FILE *out, const struct model *model, int exit_status);
-
-#endif

@@ -1,22 +1,19 @@
-/* Parts that the report of a fork and that of a stuck child share. */
-#ifndef FORKHOUND_RENDER_PARTS_H
-#define FORKHOUND_RENDER_PARTS_H
+// Parts that the report of a fork and that of a stuck child share.
+#pragma once
 
 #include <jansson.h>
 #include <stdio.h>
 
-/* "62 libopenblas.so.0, 1 libfoo.so" of a fork event, not escaped; "" if unknown. The caller frees
-   it. */
+// "62 libopenblas.so.0, 1 libfoo.so" of a fork event, not escaped; "" if unknown. The caller frees
+// it.
 char *render_histogram(const json_t *event);
-/* The threads that fork handlers have stopped, if there were any: a line. */
+// The threads that fork handlers have stopped, if there were any: a line.
 void render_gone(FILE *out, const json_t *event);
-/* The other threads of a fork event, those alike as one entry. */
+// The other threads of a fork event, those alike as one entry.
 void render_other_threads(FILE *out, const json_t *event);
-/* A line for each, "  LABEL: STRING". */
+// A line for each, "  LABEL: STRING".
 void render_strings(FILE *out, const char *label, const json_t *strings);
-/* Who created the thread, and where, if that is known. */
+// Who created the thread, and where, if that is known.
 void render_creator(FILE *out, const json_t *thread);
-/* The test that pytest was running at the fork, if one was. */
+// The test that pytest was running at the fork, if one was.
 void render_test(FILE *out, const json_t *event);
-
-#endif

@@ -43,7 +43,7 @@ stopped_by_handler(const json_t *other)
 
 static char *python_histogram(const json_t *others, const struct group *group);
 
-/* `others`: threads to tell whose they are in Python, or NULL. */
+// `others`: threads to tell whose they are in Python, or NULL.
 static char *
 histogram_text(struct group *groups, size_t used, const json_t *others)
 {
@@ -60,7 +60,7 @@ histogram_text(struct group *groups, size_t used, const json_t *others)
   return result;
 }
 
-/* "2 sentry_sdk, 1 app.py", of the threads of Python's that are in the group; "app.py" for all. */
+// "2 sentry_sdk, 1 app.py", of the threads of Python's that are in the group; "app.py" for all.
 static char *
 python_histogram(const json_t *others, const struct group *group)
 {
@@ -85,7 +85,7 @@ python_histogram(const json_t *others, const struct group *group)
   return text;
 }
 
-/* "62 libopenblas.so.0, 2 python3.11 (1 sentry_sdk, 1 app.py)", not escaped; "" if unknown. */
+// "62 libopenblas.so.0, 2 python3.11 (1 sentry_sdk, 1 app.py)", not escaped; "" if unknown.
 char *
 render_histogram(const json_t *event)
 {
@@ -102,7 +102,7 @@ render_histogram(const json_t *event)
   }
   char *result = histogram_text(groups, used, others);
   free(groups);
-  /* Beyond max_threads, or where /proc cannot be read. */
+  // Beyond max_threads, or where /proc cannot be read.
   long long rest = get_integer(event, "threads") - 1 - (long long)json_array_size(others);
   if (rest > 0) {
     char *longer = xasprintf("%s%s%lld not looked at", result, used ? ", " : "", rest);
@@ -155,7 +155,7 @@ exactness(const char *exact)
   return !strcmp(exact, "approximate") ? "stack approximate" : exact;
 }
 
-/* Threads with equal keys are shown as one entry. */
+// Threads with equal keys are shown as one entry.
 static char *
 thread_key(const json_t *other)
 {
@@ -188,7 +188,7 @@ put_name(FILE *out, const json_t *thread)
   fputc('"', out);
 }
 
-/* A name that all have comes once. */
+// A name that all have comes once.
 static void
 put_thread_ids(FILE *out, const json_t *threads)
 {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The last line says how much was read, too. */
+// The last line says how much was read, too.
 static void
 name_bad_lines(const char *file, const struct session *session, size_t events)
 {

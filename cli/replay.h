@@ -1,10 +1,7 @@
-/* `forkhound report` */
-#ifndef FORKHOUND_REPLAY_H
-#define FORKHOUND_REPLAY_H
+// `forkhound report`
+#pragma once
 
 #include "options.h"
 
-/* Returns the exit status. */
+// Returns the exit status.
 int replay(const struct options *options);
-
-#endif

@@ -27,7 +27,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* An exec event may be on its way when the grace period of the model ends. */
+// An exec event may be on its way when the grace period of the model ends.
 static const long long READING_LAG_NS = 20000000;
 static const long long NOTICE_AFTER_NS = 100000000;
 static const long long LINGER_LOOK_NS = 50000000;
@@ -38,16 +38,16 @@ struct driver {
   struct session session;
   struct tail tail;
   struct job job;
-  int changes; /* inotify */
+  int changes;  // inotify
   struct time_limit limit;
   struct watch children;
   struct stuck_forks forks;
   struct linger linger;
-  long long next_look_ns, next_forks_ns; /* CLOCK_MONOTONIC */
-  long long notice_ns;                   /* when to ask for notice of changes; 0: done */
+  long long next_look_ns, next_forks_ns;  // CLOCK_MONOTONIC
+  long long notice_ns;                    // when to ask for notice of changes; 0: done
 };
 
-/* The kernel takes some milliseconds to close an inotify descriptor: not for a short command. */
+// The kernel takes some milliseconds to close an inotify descriptor: not for a short command.
 static void
 open_changes(struct driver *driver)
 {
@@ -76,7 +76,7 @@ read_events(struct driver *driver)
     die("%s: %m", rundir_events());
 }
 
-/* A child is stuck: reports it, and does what --on-deadlock says. */
+// A child is stuck: reports it, and does what --on-deadlock says.
 static void
 on_stuck(void *context, pid_t child, json_t *event)
 {
@@ -94,7 +94,7 @@ on_stuck(void *context, pid_t child, json_t *event)
   message("child %d is stopped: look at it with: gdb -p %d", (int)child, (int)child);
 }
 
-/* Of children of children only those that we kill are known to end without an event. */
+// Of children of children only those that we kill are known to end without an event.
 static void
 on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
 {
@@ -112,7 +112,7 @@ look_at_children(struct driver *driver)
     driver->next_look_ns = watch_tick(&driver->children, &driver->session.model);
 }
 
-/* All processes of the tree: costs a quarter of a percent of a processor at most. */
+// All processes of the tree: costs a quarter of a percent of a processor at most.
 static void
 look_at_forks(struct driver *driver)
 {
@@ -159,7 +159,7 @@ poll_timeout(const struct driver *driver)
   return wait > 1000000 ? 1000000 : (int)wait;
 }
 
-/* All below us, or without their list at least the command. */
+// All below us, or without their list at least the command.
 static void
 end_all(const struct driver *driver, int signal)
 {
@@ -177,7 +177,7 @@ check_limit(struct driver *driver)
     end_all(driver, SIGCONT);
 }
 
-/* The command has left something behind. */
+// The command has left something behind.
 static bool
 left_alone(struct driver *driver)
 {
@@ -191,7 +191,7 @@ left_alone(struct driver *driver)
   return !linger_on(&driver->linger, &driver->children, now);
 }
 
-/* After the time limit everything below us must be gone, not only the command. */
+// After the time limit everything below us must be gone, not only the command.
 static bool
 finished(struct driver *driver)
 {
@@ -220,7 +220,7 @@ watch(struct driver *driver)
   }
 }
 
-/* Those that ended before they were watched. */
+// Those that ended before they were watched.
 static void
 note_vanished_children(struct driver *driver)
 {
@@ -261,7 +261,7 @@ run(const struct options *options)
   driver.forks.found = on_stuck;
   driver.forks.context = &driver;
   driver.next_forks_ns = clock_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
-  driver.children.root = getpid(); /* the subreaper of the tree */
+  driver.children.root = getpid();  // the subreaper of the tree
   driver.children.found = on_stuck;
   driver.children.ended = on_end;
   driver.children.context = &driver;
@@ -271,7 +271,7 @@ run(const struct options *options)
   char *preload = check.preload_harms ? NULL : rundir_nameable(library, " :", "LD_PRELOAD");
   char **environment = launch_environment(options, preload);
   rundir_keep(options->redirect == REDIRECT_LEARN || options->redirect == REDIRECT_AUTO);
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1)) /* what rundir_keep() started is not to come to us */
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1))  // what rundir_keep() started is not to come to us
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   if (check.why && !options->quiet)
     message("the library will not be loaded into %s: %s", check.path, check.why);

@@ -1,10 +1,7 @@
-/* `forkhound run` */
-#ifndef FORKHOUND_RUN_H
-#define FORKHOUND_RUN_H
+// `forkhound run`
+#pragma once
 
 #include "options.h"
 
-/* Returns the exit status. */
+// Returns the exit status.
 int run(const struct options *options);
-
-#endif

@@ -1,4 +1,4 @@
-/* `forkhound run` on macOS. Nothing here but POSIX: what is macOS's own is in system_darwin.c. */
+// `forkhound run` on macOS. Nothing here but POSIX: what is macOS's own is in system_darwin.c.
 #include "check.h"
 #include "clock.h"
 #include "command_environment.h"
@@ -22,9 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* An exec event may be on its way when the grace period of the model ends. */
+// An exec event may be on its way when the grace period of the model ends.
 static const long long READING_LAG_NS = 20000000;
-/* How long what the command left behind, or what did not end when it had to, is waited for. */
+// How long what the command left behind, or what did not end when it had to, is waited for.
 static const long long LEFT_NS = 2000000000, LIMIT_LEFT_NS = 4000000000;
 static const int LOOK_MS = 20;
 
@@ -35,7 +35,7 @@ struct driver {
   struct sample_watch children;
   struct job job;
   struct time_limit limit;
-  long long left_ns; /* CLOCK_MONOTONIC; 0: the command runs */
+  long long left_ns;  // CLOCK_MONOTONIC; 0: the command runs
 };
 
 static char *
@@ -90,7 +90,7 @@ reap(struct driver *driver)
   }
 }
 
-/* The command and the children that are known. */
+// The command and the children that are known.
 static void
 kill_all(const struct driver *driver, int number)
 {
@@ -108,7 +108,7 @@ check_limit(struct driver *driver)
     kill_all(driver, number);
 }
 
-/* Children that the command has left behind are looked at once, if they live so long. */
+// Children that the command has left behind are looked at once, if they live so long.
 static bool
 finished(struct driver *driver)
 {
@@ -117,7 +117,7 @@ finished(struct driver *driver)
   long long now = clock_ns(CLOCK_MONOTONIC);
   if (!driver->left_ns)
     driver->left_ns = now + driver->children.stuck_after_ns + LEFT_NS;
-  if (driver->limit.reached_ns) /* one of other rights than ours may stay */
+  if (driver->limit.reached_ns)  // one of other rights than ours may stay
     return driver->children.count == 0 || now >= driver->limit.reached_ns + LIMIT_LEFT_NS;
   return !sample_watch_busy(&driver->children) || driver->job.interrupted || now >= driver->left_ns;
 }
@@ -137,7 +137,7 @@ watch(struct driver *driver)
   } while (!finished(driver));
 }
 
-/* Those that a signal ended wrote no exit event. */
+// Those that a signal ended wrote no exit event.
 static void
 note_vanished_children(struct driver *driver)
 {

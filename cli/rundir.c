@@ -14,7 +14,7 @@ enum { MOST_FILES = 8 };
 static char *directory, *files[MOST_FILES];
 static const char *events;
 
-/* Whoever may write events knows the name; nobody else can guess it. */
+// Whoever may write events knows the name; nobody else can guess it.
 static char *
 make_directory(void)
 {
@@ -31,7 +31,7 @@ make_directory(void)
     char name[33];
     for (size_t i = 0; i < sizeof random; i++)
       snprintf(name + 2 * i, 3, "%02x", random[i]);
-    /* The library looks whether we live. */
+    // The library looks whether we live.
     char *path =
         xasprintf("%s/forkhound-%d-%s", strcmp(absolute, "/") ? absolute : "", (int)getpid(), name);
     if (!mkdir(path, 0700)) {

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Tells the library which seccomp filters it need not be afraid of. */
+// Tells the library which seccomp filters it need not be afraid of.
 static void
 note_filters(bool learns)
 {
@@ -25,7 +25,7 @@ note_filters(bool learns)
     close(fd);
 }
 
-/* Waits for the end of the driver, however it comes, and clears up. */
+// Waits for the end of the driver, however it comes, and clears up.
 static _Noreturn void
 keep_tidy(int driver_lives)
 {
@@ -43,11 +43,11 @@ keep_tidy(int driver_lives)
   _exit(0);
 }
 
-/* A process that is no child of ours, so that nobody waits for it, or ends it with the rest. */
+// A process that is no child of ours, so that nobody waits for it, or ends it with the rest.
 static void
 start_tidying(void)
 {
-  int ends[2]; /* ours stays open as long as we live */
+  int ends[2];  // ours stays open as long as we live
   if (pipe2(ends, O_CLOEXEC))
     die("pipe: %m");
   pid_t child = fork();

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Waits that only another thread could end, by the stub of libsystem_kernel that is called.
-   Sleeps, waits for data and waits for a child are none. */
+// Waits that only another thread could end, by the stub of libsystem_kernel that is called.
+// Sleeps, waits for data and waits for a child are none.
 static const struct {
   const char *stub, *kind;
 } waits[] = {
@@ -16,8 +16,8 @@ static const struct {
     {"semaphore_wait_trap", "semaphore"},
 };
 
-/* "    + ! 2587 main  (in app) + 52  [0x1000]": how often, and the rest of the line; 0: no such
-   line. */
+// "    + ! 2587 main  (in app) + 52  [0x1000]": how often, and the rest of the line; 0: no such
+// line.
 static long long
 line_count(const char *line, const char **rest)
 {
@@ -63,7 +63,7 @@ judge(struct sample *sample)
     }
 }
 
-/* Each line is as often as the thread as a whole, or it was elsewhere too. */
+// Each line is as often as the thread as a whole, or it was elsewhere too.
 bool
 sample_read(const char *text, struct sample *sample)
 {

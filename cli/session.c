@@ -67,7 +67,7 @@ write_log(struct session *session, const json_t *event)
   if (!text)
     return;
   size_t length = strlen(text);
-  text[length++] = '\n'; /* in place of the NUL */
+  text[length++] = '\n';  // in place of the NUL
   for (size_t done = 0; done < length;) {
     ssize_t n = write(session->log, text + done, length - done);
     if (n < 0 && errno == EINTR)
@@ -83,7 +83,7 @@ write_log(struct session *session, const json_t *event)
   free(text);
 }
 
-/* The child reported for this place before, with threads made by the same modules; 0: none. */
+// The child reported for this place before, with threads made by the same modules; 0: none.
 static long long
 reported_before(struct session *session, const struct fork_record *fork, const char *place)
 {
@@ -116,7 +116,7 @@ remember(struct session *session, const struct fork_record *fork, const char *pl
   }
 }
 
-/* A place that forks may be called from many: those after the first get a line. */
+// A place that forks may be called from many: those after the first get a line.
 static void
 render(struct session *session, struct fork_record *fork, bool hazard)
 {
@@ -143,7 +143,7 @@ report(struct session *session, struct fork_record *fork)
     fork->suppressed = suppressed(&session->suppressions, "hazard", fork_stacks(fork));
     if (fork->suppressed) {
       if (site->hazard == fork)
-        site->hazard = NULL; /* the next one that is not is the first */
+        site->hazard = NULL;  // the next one that is not is the first
       return;
     }
   }
@@ -159,7 +159,7 @@ report(struct session *session, struct fork_record *fork)
     render(session, fork, hazard);
 }
 
-/* A fork that does not return has no event. */
+// A fork that does not return has no event.
 static void
 report_stray(struct session *session, json_t *event)
 {

@@ -9,7 +9,7 @@
 void
 session_note_blind(struct session *session, const char *path, const char *why)
 {
-  char *safe = escaped(path); /* JSON takes UTF-8 only */
+  char *safe = escaped(path);  // JSON takes UTF-8 only
   session_event(session, json_pack("{s:i, s:s, s:I, s:I, s:s, s:s, s:s}", "v", 1, "event", "blind",
                                    "time_ns", (json_int_t)clock_ns(CLOCK_REALTIME), "pid",
                                    (json_int_t)getpid(), "exe", safe, "path", safe, "why", why));

@@ -13,7 +13,7 @@
 enum {
   STEPS = 256,
   LEAST_STEPS = 16,
-  FIRST_LOOK = 16, /* steps after which a computation may be told */
+  FIRST_LOOK = 16,  // steps after which a computation may be told
   SECOND_LOOK = 64,
   MOST_PERIOD = 64,
   LEAST_ROUNDS = 4,
@@ -23,31 +23,31 @@ enum {
   MOST_STRIDE = 64
 };
 
-/* Where many tasks want a processor each step takes a turn of all of them: then only a loop is
-   looked for. */
+// Where many tasks want a processor each step takes a turn of all of them: then only a loop is
+// looked for.
 static const long long PATIENCE_NS = 300000000, MOST_PATIENCE_NS = 3000000000;
 
 enum { RSP = 4 };
 
-/* The better word has the higher rate. */
+// The better word has the higher rate.
 enum { ON_OWN_STACK = 1, ELSEWHERE, LOCKED };
 
 struct step {
   uint64_t pc, fs_base, gs_base;
-  uint64_t registers[REGISTERS]; /* in the order of the instruction set, then the flags */
+  uint64_t registers[REGISTERS];  // in the order of the instruction set, then the flags
   struct instruction instruction;
 };
 
 struct trace {
   struct step *steps;
   size_t count, period;
-  bool constant[REGISTERS]; /* has the same value in each round, at each instruction */
+  bool constant[REGISTERS];  // has the same value in each round, at each instruction
 };
 
 static void
 take_registers(struct step *step, const struct user_regs_struct *r)
 {
-  static const unsigned long long not_state = 0x10100; /* trap flag, resume flag: the tracer's */
+  static const unsigned long long not_state = 0x10100;  // trap flag, resume flag: the tracer's
   const uint64_t all[REGISTERS] = {r->rax,
                                    r->rcx,
                                    r->rdx,
@@ -71,8 +71,8 @@ take_registers(struct step *step, const struct user_regs_struct *r)
   step->gs_base = r->gs_base;
 }
 
-/* A system call leaves the flags, the tracer's trap flag included, in r11 (Intel's manual,
-   SYSCALL). */
+// A system call leaves the flags, the tracer's trap flag included, in r11 (Intel's manual,
+// SYSCALL).
 static void
 forget_trap_flag(struct trace *trace)
 {
@@ -80,7 +80,7 @@ forget_trap_flag(struct trace *trace)
     trace->steps[i].registers[11] &= ~0x100ull;
 }
 
-/* The instruction at the step, as an earlier step at the same place has it or decoded anew. */
+// The instruction at the step, as an earlier step at the same place has it or decoded anew.
 static bool
 decode(pid_t pid, struct trace *trace, struct step *step)
 {
@@ -92,11 +92,11 @@ decode(pid_t pid, struct trace *trace, struct step *step)
   uint8_t code[16];
   size_t length = sizeof code;
   while (length > 0 && !procfs_memory(pid, step->pc, code, length))
-    length--; /* the mapping ends */
+    length--;  // the mapping ends
   return instruction_decode(code, length, &step->instruction);
 }
 
-/* The least number of instructions after which the same places come again. */
+// The least number of instructions after which the same places come again.
 static size_t
 find_period(const struct trace *trace)
 {
@@ -120,7 +120,7 @@ is_constant(const struct trace *trace, int reg)
   return true;
 }
 
-/* At each instruction it grows or falls by the same little from round to round, or stays. */
+// At each instruction it grows or falls by the same little from round to round, or stays.
 static bool
 is_counter(const struct trace *trace, int reg)
 {
@@ -135,7 +135,7 @@ is_counter(const struct trace *trace, int reg)
   return true;
 }
 
-/* False if more than counters change. */
+// False if more than counters change.
 static bool
 sort_registers(struct trace *trace, bool *exact)
 {
@@ -149,11 +149,11 @@ sort_registers(struct trace *trace, bool *exact)
     counters++;
   }
   *exact = counters == 0 && trace->constant[FLAGS];
-  /* Flags that change alone tell of a count in memory. */
+  // Flags that change alone tell of a count in memory.
   return counters <= MOST_COUNTERS && (counters > 0 || trace->constant[FLAGS]);
 }
 
-/* True if it is worth to go on: it may still turn out to be a loop that waits. */
+// True if it is worth to go on: it may still turn out to be a loop that waits.
 static bool
 may_wait(struct trace *trace)
 {
@@ -169,7 +169,7 @@ is_patient(const struct tracer *tracer, const struct trace *trace)
   return age < PATIENCE_NS || (age < MOST_PATIENCE_NS && !find_period(trace));
 }
 
-/* True if the steps were of instructions that a loop that waits may have. */
+// True if the steps were of instructions that a loop that waits may have.
 static bool
 record(struct tracer *tracer, struct trace *trace)
 {
@@ -194,7 +194,7 @@ record(struct tracer *tracer, struct trace *trace)
   return trace->count >= LEAST_STEPS;
 }
 
-/* The address of the operand; false if it is not the same in each round. */
+// The address of the operand; false if it is not the same in each round.
 static bool
 operand(const struct trace *trace, const struct step *step, uint64_t *address)
 {
@@ -214,7 +214,7 @@ operand(const struct trace *trace, const struct step *step, uint64_t *address)
   return true;
 }
 
-/* 0: the word is not one to wait for; -1: others can write it. */
+// 0: the word is not one to wait for; -1: others can write it.
 static int
 rate_word(pid_t pid, const struct step *step, uint64_t address)
 {
@@ -230,8 +230,8 @@ rate_word(pid_t pid, const struct step *step, uint64_t address)
   return own_stack ? ON_OWN_STACK : ELSEWHERE;
 }
 
-/* Looks at what one round reads: the best rate of a word, or -1 if that is not always the same, or
-   not for it alone to write. */
+// Looks at what one round reads: the best rate of a word, or -1 if that is not always the same, or
+// not for it alone to write.
 static int
 find_word(pid_t pid, const struct trace *trace, struct spin *spin)
 {
@@ -252,8 +252,8 @@ find_word(pid_t pid, const struct trace *trace, struct spin *spin)
   return best;
 }
 
-/* A loop with a count may compute something: that it waits is told by what it does in between, and
-   by a word that is not one of its own variables; and it leaves nothing in memory. */
+// A loop with a count may compute something: that it waits is told by what it does in between, and
+// by a word that is not one of its own variables; and it leaves nothing in memory.
 static bool
 only_counts(const struct trace *trace, int rate)
 {
@@ -274,7 +274,7 @@ mix(uint64_t x)
   return x ^ x >> 29;
 }
 
-/* Whichever instruction the trace begins with. */
+// Whichever instruction the trace begins with.
 static uint64_t
 sign(const struct trace *trace, const struct spin *spin)
 {

@@ -17,7 +17,7 @@ is_ours(const json_t *frame)
   return !strncmp(base_name(get_string(frame, "module")), "libforkhound.", 13);
 }
 
-/* Of C or C++: what everybody waits in. */
+// Of C or C++: what everybody waits in.
 static bool
 is_c_library(const json_t *frame)
 {
@@ -31,7 +31,7 @@ is_c_library(const json_t *frame)
   return false;
 }
 
-/* What waits, of a C library that is linked statically. */
+// What waits, of a C library that is linked statically.
 static bool
 is_wait(const char *function)
 {
@@ -96,7 +96,7 @@ stack_relative(const char *file)
   return file;
 }
 
-/* "file:line"; "" if unknown. Not escaped. */
+// "file:line"; "" if unknown. Not escaped.
 static char *
 location(const json_t *frame)
 {
@@ -123,7 +123,7 @@ in_module(const json_t *frame)
   return xasprintf("%s+0x%llx", base_name(module), (unsigned long long)json_integer_value(offset));
 }
 
-/* Characters that a terminal shows, for text that is escaped already. */
+// Characters that a terminal shows, for text that is escaped already.
 static size_t
 width(const char *text)
 {
@@ -144,7 +144,7 @@ put_column(FILE *out, const char *text, size_t columns)
 
 struct line {
   char *function, *location, *module;
-  bool evaluates; /* Python frames */
+  bool evaluates;  // Python frames
 };
 
 static char *
@@ -155,9 +155,9 @@ escaped_and_free(char *text)
   return safe;
 }
 
-enum { PYTHON_INDENT = 4 }; /* below the function, after its number */
+enum { PYTHON_INDENT = 4 };  // below the function, after its number
 
-/* `python`: frames that match the stack, or NULL. */
+// `python`: frames that match the stack, or NULL.
 static void
 print(FILE *out, const json_t *stack, const json_t *python, int indent)
 {
@@ -166,7 +166,7 @@ print(FILE *out, const json_t *stack, const json_t *python, int indent)
   size_t function_width = 0, location_width = 0;
   for (size_t i = 0; i < count; i++) {
     const json_t *frame = json_array_get(stack, i);
-    if (is_ours(frame)) /* also below libc's syscall(), which is interposed */
+    if (is_ours(frame))  // also below libc's syscall(), which is interposed
       continue;
     const char *function = get_string(frame, "function");
     struct line *line = &lines[used++];
@@ -228,7 +228,7 @@ stack_print_thread(FILE *out, const json_t *thread, const char *key, int indent)
     fprintf(out, "%*s...\n", indent + PYTHON_INDENT, "");
 }
 
-/* The innermost frame of the program's own code; failing that, one not ours; or NULL. */
+// The innermost frame of the program's own code; failing that, one not ours; or NULL.
 static const json_t *
 place_frame(const json_t *stack)
 {

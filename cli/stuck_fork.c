@@ -17,8 +17,8 @@
 
 enum { PIECE = 4096, PIECES = 4 };
 
-/* Whether an address of the code is among the words above the stack pointer: most likely the one
-   that a call returns to. The stack itself will tell. */
+// Whether an address of the code is among the words above the stack pointer: most likely the one
+// that a call returns to. The stack itself will tell.
 static bool
 may_be_in(pid_t pid, uint64_t sp, const struct fork_code *code)
 {
@@ -63,8 +63,8 @@ is_c_library(const json_t *frame)
   return !strncmp(name, "libc.so", 7) || !strncmp(name, "libc-2", 6);
 }
 
-/* The frame that fork() has called outside the C library, or NULL; *in_fork: whether the thread is
-   in fork() at all. */
+// The frame that fork() has called outside the C library, or NULL; *in_fork: whether the thread is
+// in fork() at all.
 static const json_t *
 find_handler(const json_t *stack, const struct fork_code *code, bool *in_fork)
 {

@@ -13,8 +13,8 @@ find(const struct stuck_tasks *tasks, const struct task_wait *wait)
   return NULL;
 }
 
-/* The number of switches is read where a wait is new, and when it is due: that costs more than all
-   the rest. */
+// The number of switches is read where a wait is new, and when it is due: that costs more than all
+// the rest.
 static void
 add(struct stuck_tasks *next, const struct stuck_tasks *before, pid_t pid,
     const struct task_wait *wait, long long now_ns)

@@ -1,12 +1,11 @@
-/* Which task of a process has been in one futex wait for long, whatever the others do. */
-#ifndef FORKHOUND_STUCK_TASK_H
-#define FORKHOUND_STUCK_TASK_H
+// Which task of a process has been in one futex wait for long, whatever the others do.
+#pragma once
 
 #include "wait_state.h"
 
 struct stuck_task {
   struct task_wait wait;
-  long long since_ns; /* CLOCK_MONOTONIC: the task is in it at least so long */
+  long long since_ns;  // CLOCK_MONOTONIC: the task is in it at least so long
   bool taken;
 };
 
@@ -15,13 +14,11 @@ struct stuck_tasks {
   size_t count;
 };
 
-/* Notes what the tasks wait in (`now` is WAIT_PARTLY). */
+// Notes what the tasks wait in (`now` is WAIT_PARTLY).
 void stuck_tasks_note(struct stuck_tasks *tasks, pid_t pid, const struct wait_state *now,
                       long long now_ns);
-/* One that has been in the same wait, uninterrupted, for after_ns, once for each such wait; NULL:
-   none. It is valid until the next note. */
+// One that has been in the same wait, uninterrupted, for after_ns, once for each such wait; NULL:
+// none. It is valid until the next note.
 const struct stuck_task *stuck_tasks_next(struct stuck_tasks *tasks, pid_t pid, long long now_ns,
                                           long long after_ns);
 void stuck_tasks_free(struct stuck_tasks *tasks);
-
-#endif

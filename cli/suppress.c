@@ -18,9 +18,9 @@ add(struct suppressions *suppressions, const char *type, const char *pattern, bo
 void
 suppressions_add_built_in(struct suppressions *suppressions)
 {
-  /* Workers of the kernel for io_uring are tasks of the process, but run no code of it: they can
-     hold none of its locks (Linux, io_uring/io-wq.c and sqpoll.c; kernel/fork.c,
-     create_io_thread()). */
+  // Workers of the kernel for io_uring are tasks of the process, but run no code of it: they can
+  // hold none of its locks (Linux, io_uring/io-wq.c and sqpoll.c; kernel/fork.c,
+  // create_io_thread()).
   add(suppressions, "hazard", "^iou-wrk-", true);
   add(suppressions, "hazard", "^iou-sqp-", true);
 }
@@ -93,7 +93,7 @@ fits_stack(const char *pattern, const json_t *stack)
   return false;
 }
 
-/* The first suppression of the type that fits; counts it. */
+// The first suppression of the type that fits; counts it.
 static bool
 any_fits(struct suppressions *suppressions, const char *type,
          bool (*fits)(const struct suppression *s, const json_t *what), const json_t *what)

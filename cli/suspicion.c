@@ -54,8 +54,8 @@ suspect_spin(const struct suspect *suspect, const struct spin *spin, unsigned ti
   return finish("spin", suspect, described, stack, proof, spun_ms, 0);
 }
 
-/* Handlers that write to a pipe of their own process are a design; those of faults, and that of
-   SIGINT which every Python has, are not. */
+// Handlers that write to a pipe of their own process are a design; those of faults, and that of
+// SIGINT which every Python has, are not.
 static bool
 handler_may_write(pid_t pid)
 {

@@ -18,14 +18,14 @@ struct module {
   struct module *next;
   char *path;
   Dwfl *dwfl;
-  Dwfl_Module *handle; /* NULL: not to be read */
-  char *build_id;      /* hex; NULL: none */
+  Dwfl_Module *handle;  // NULL: not to be read
+  char *build_id;       // hex; NULL: none
   struct unit_ranges *units;
-  json_t *cache; /* address to array of frames without pc, module, offset */
+  json_t *cache;  // address to array of frames without pc, module, offset
 };
 
 static struct module *modules;
-static json_t *build_ids; /* of the event at hand: module path to hex string */
+static json_t *build_ids;  // of the event at hand: module path to hex string
 
 static char *no_debuginfo_path;
 
@@ -94,7 +94,7 @@ set_function(json_t *frame, const char *name)
   free(plain);
 }
 
-/* Resolves "." and ".." by the letter. */
+// Resolves "." and ".." by the letter.
 static char *
 tidy_path(const char *path)
 {
@@ -175,8 +175,8 @@ call_site(Dwarf_Die *cu, Dwarf_Die *inlined, const char **file, int *line)
   return *file != NULL;
 }
 
-/* The scopes of an address, innermost first, inlined calls as they are nested in the code. The
- * caller frees them. */
+// The scopes of an address, innermost first, inlined calls as they are nested in the code. The
+// caller frees them.
 static int
 physical_scopes(Dwarf_Die *cu, Dwarf_Addr address, Dwarf_Die **scopes)
 {
@@ -246,8 +246,7 @@ get_address(const json_t *frame, const char *key, bool *found)
                                : (unsigned long long)json_integer_value(value);
 }
 
-/* Borrowed array of what is known about the frame's address, innermost call first; NULL: nothing.
- */
+// Borrowed array of what is known about the frame's address, innermost call first; NULL: nothing.
 static json_t *
 frames_at(const json_t *frame, bool return_address)
 {
@@ -274,7 +273,7 @@ frames_at(const json_t *frame, bool return_address)
   return frames;
 }
 
-/* Only we name functions in events. */
+// Only we name functions in events.
 static bool
 is_symbolized(const json_t *stack)
 {
@@ -314,7 +313,7 @@ symbolize_stack(json_t *owner, const char *key, bool first_is_exact)
   json_object_set_new(owner, key, result);
 }
 
-/* From the event's list "modules". */
+// From the event's list "modules".
 static json_t *
 read_build_ids(const json_t *event)
 {

@@ -1,17 +1,14 @@
-/* Names for the frames of an event: from the symbol tables and debug information of the modules on
- * disk. */
-#ifndef FORKHOUND_SYMBOLIZE_H
-#define FORKHOUND_SYMBOLIZE_H
+// Names for the frames of an event: from the symbol tables and debug information of the modules on
+// disk.
+#pragma once
 
 #include <jansson.h>
 
-/* Adds function, file and line to every frame of every stack in the event, and a frame with
-   "inlined": true for every inlined call; marks the event "symbolized": true and leaves marked
-   events alone. Never asks a debuginfod server: the first call removes DEBUGINFOD_URLS from the
-   environment of this process. */
+// Adds function, file and line to every frame of every stack in the event, and a frame with
+// "inlined": true for every inlined call; marks the event "symbolized": true and leaves marked
+// events alone. Never asks a debuginfod server: the first call removes DEBUGINFOD_URLS from the
+// environment of this process.
 void symbolize_event(json_t *event);
 
-/* Leaves this out at the beginning of every file from now on; kept by reference. */
+// Leaves this out at the beginning of every file from now on; kept by reference.
 void symbolize_strip(const char *prefix);
-
-#endif

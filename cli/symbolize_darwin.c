@@ -1,5 +1,5 @@
-/* The library names the functions of its events itself: see symbol_of_event(). Lines of source are
-   not known. */
+// The library names the functions of its events itself: see symbol_of_event(). Lines of source are
+// not known.
 #include "symbolize.h"
 
 void

@@ -20,7 +20,7 @@ system_own_path(void)
   return absolute;
 }
 
-/* Of the machine, whatever this process is translated to. */
+// Of the machine, whatever this process is translated to.
 enum protection_cpu
 system_cpu(void)
 {

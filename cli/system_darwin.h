@@ -1,15 +1,12 @@
-/* What the command asks of macOS itself. */
-#ifndef FORKHOUND_SYSTEM_DARWIN_H
-#define FORKHOUND_SYSTEM_DARWIN_H
+// What the command asks of macOS itself.
+#pragma once
 
 #include "protection.h"
 
-/* The path of this program; the caller frees it. */
+// The path of this program; the caller frees it.
 char *system_own_path(void);
 
 enum protection_cpu system_cpu(void);
 
-/* The program that says where a process is: sample(1). */
+// The program that says where a process is: sample(1).
 const char *system_sampler(void);
-
-#endif

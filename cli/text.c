@@ -15,7 +15,7 @@ on_die(void (*clean_up)(void))
   clean_up_at_death = clean_up;
 }
 
-/* The format with %m written out, which only glibc's printf() knows. The caller frees it. */
+// The format with %m written out, which only glibc's printf() knows. The caller frees it.
 static char *
 with_error(const char *format, int error)
 {
@@ -73,7 +73,7 @@ die(const char *format, ...)
   exit(125);
 }
 
-/* Length of the valid UTF-8 sequence at `s` (0 if none) and its code point. */
+// Length of the valid UTF-8 sequence at `s` (0 if none) and its code point.
 static size_t
 utf8(const unsigned char *s, unsigned *code)
 {
@@ -154,7 +154,7 @@ xrealloc(void *memory, size_t size)
   if (!result) {
     static const char line[] = "forkhound: out of memory\n";
     if (write(STDERR_FILENO, line, sizeof line - 1) < 0) {
-      /* nothing left to try */
+      // nothing left to try
     }
     if (clean_up_at_death)
       clean_up_at_death();

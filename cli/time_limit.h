@@ -1,17 +1,14 @@
-/* --time-limit: when to end the command, and how. */
-#ifndef FORKHOUND_TIME_LIMIT_H
-#define FORKHOUND_TIME_LIMIT_H
+// --time-limit: when to end the command, and how.
+#pragma once
 
 struct time_limit {
   double seconds;
-  long long next_ns;    /* CLOCK_MONOTONIC: when there is something to do; 0: never */
-  long long reached_ns; /* 0: not yet */
+  long long next_ns;     // CLOCK_MONOTONIC: when there is something to do; 0: never
+  long long reached_ns;  // 0: not yet
 };
 
-/* It counts from now on; 0 seconds are no limit. */
+// It counts from now on; 0 seconds are no limit.
 void time_limit_begin(struct time_limit *limit, double seconds);
-/* The signal that all that runs should get now: SIGTERM, and two seconds later SIGKILL, again and
-   again. 0: none. */
+// The signal that all that runs should get now: SIGTERM, and two seconds later SIGKILL, again and
+// again. 0: none.
 int time_limit_signal(struct time_limit *limit);
-
-#endif

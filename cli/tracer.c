@@ -6,11 +6,11 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-/* A task that runs stops at once, as soon as a processor is free for it. */
+// A task that runs stops at once, as soon as a processor is free for it.
 static const long long LIMIT_NS = 10000000000;
 
-/* A tracer is told of a stop by SIGCHLD too. Taking one that was meant for another child does no
-   harm: the driver calls waitpid() at each turn. */
+// A tracer is told of a stop by SIGCHLD too. Taking one that was meant for another child does no
+// harm: the driver calls waitpid() at each turn.
 static bool
 await(struct tracer *tracer, int *status)
 {
@@ -29,7 +29,7 @@ await(struct tracer *tracer, int *status)
   }
 }
 
-/* Without a stop PTRACE_DETACH has nothing to act on; a stop that comes later is the loop's. */
+// Without a stop PTRACE_DETACH has nothing to act on; a stop that comes later is the loop's.
 static bool
 stops(struct tracer *tracer, int event)
 {
@@ -39,7 +39,7 @@ stops(struct tracer *tracer, int event)
     return false;
   if (WSTOPSIG(status) == SIGTRAP && status >> 16 == event)
     return true;
-  /* The stop of a group has an event too: its signal is delivered already. */
+  // The stop of a group has an event too: its signal is delivered already.
   if (status >> 16 == 0)
     tracer->signal = WSTOPSIG(status);
   return false;

@@ -1,6 +1,5 @@
-/* Stepping through a task of another process. */
-#ifndef FORKHOUND_TRACER_H
-#define FORKHOUND_TRACER_H
+// Stepping through a task of another process.
+#pragma once
 
 #include <signal.h>
 #include <stdbool.h>
@@ -8,22 +7,20 @@
 
 struct tracer {
   pid_t pid;
-  int signal; /* that came meanwhile, to be delivered at the end */
+  int signal;  // that came meanwhile, to be delivered at the end
   bool stopped;
-  long long begin_ns, deadline_ns; /* CLOCK_MONOTONIC; gives up then */
+  long long begin_ns, deadline_ns;  // CLOCK_MONOTONIC; gives up then
   sigset_t old_mask;
 };
 
-/* Stops the first task of a process, without a signal. False: not permitted, gone, stopped by
-   someone else, or it took too long; then there is nothing to let go. */
+// Stops the first task of a process, without a signal. False: not permitted, gone, stopped by
+// someone else, or it took too long; then there is nothing to let go.
 bool tracer_stop(struct tracer *tracer, pid_t pid);
-/* One instruction. False: a signal came, or it took too long. */
+// One instruction. False: a signal came, or it took too long.
 bool tracer_step(struct tracer *tracer);
-/* Time since the attempt to stop it. */
+// Time since the attempt to stop it.
 long long tracer_age_ns(const struct tracer *tracer);
 void tracer_let_go(struct tracer *tracer);
 
-/* A stop that came too late, as waitpid() reports it to the driver's loop: lets the task go. */
+// A stop that came too late, as waitpid() reports it to the driver's loop: lets the task go.
 void tracer_late_stop(pid_t pid, int status);
-
-#endif

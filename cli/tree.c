@@ -16,7 +16,7 @@ struct process {
   bool below, alive;
 };
 
-/* State letter and parent of a process. False: there is none. */
+// State letter and parent of a process. False: there is none.
 static bool
 read_stat(pid_t pid, char *state, pid_t *parent)
 {
@@ -76,7 +76,7 @@ by_pid(const void *a, const void *b)
   return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-/* Every process, those below this one marked. */
+// Every process, those below this one marked.
 static size_t
 list_tree(struct process **list)
 {

@@ -1,16 +1,13 @@
-/* The processes below this one. */
-#ifndef FORKHOUND_TREE_H
-#define FORKHOUND_TREE_H
+// The processes below this one.
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Sends `signal` to every living descendant (0: none is sent); returns how many there are. */
+// Sends `signal` to every living descendant (0: none is sent); returns how many there are.
 unsigned tree_kill(int signal);
-/* The living descendants; the caller frees *pids. Returns their number. */
+// The living descendants; the caller frees *pids. Returns their number.
 size_t tree_list(pid_t **pids);
-/* False: no such process, or it is a zombie. */
+// False: no such process, or it is a zombie.
 bool process_alive(pid_t pid);
-
-#endif

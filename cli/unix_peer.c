@@ -10,7 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* sock_diag(7) */
+// sock_diag(7)
 static bool
 read_peer(const struct nlmsghdr *header, unsigned *peer)
 {

@@ -41,9 +41,9 @@ file_kind(const struct task_wait *task)
   }
 }
 
-/* proc(5), "syscall": "running", or number, six arguments, stack pointer, program counter; -1 for a
-   task that sleeps outside a system call, or is no more. futex(2): address, operation, value,
-   timeout. */
+// proc(5), "syscall": "running", or number, six arguments, stack pointer, program counter; -1 for a
+// task that sleeps outside a system call, or is no more. futex(2): address, operation, value,
+// timeout.
 static enum wait_kind
 kind_of(const char *text, struct task_wait *task)
 {
@@ -91,7 +91,7 @@ add_task(struct wait_state *state, const struct task_wait *task)
   state->tasks[state->count++] = *task;
 }
 
-/* Calls that only a handler of a signal ends. */
+// Calls that only a handler of a signal ends.
 static bool
 waits_for_handler(const struct task_wait *task)
 {
@@ -106,8 +106,8 @@ waits_for_handler(const struct task_wait *task)
   }
 }
 
-/* Those of faults, and libc's own 32 and 33, do not come to a task that sleeps and has nobody to
-   send them. */
+// Those of faults, and libc's own 32 and 33, do not come to a task that sleeps and has nobody to
+// send them.
 static bool
 has_handler(pid_t pid)
 {
@@ -130,7 +130,7 @@ keep_futex_waits(struct wait_state *state)
   state->count = kept;
 }
 
-/* False: no task of it is in a futex wait without a timeout. */
+// False: no task of it is in a futex wait without a timeout.
 static bool
 read_all(pid_t pid, struct wait_state *state)
 {
@@ -164,7 +164,7 @@ wait_state_read(pid_t pid, int fd, struct wait_state *state)
   *state = (struct wait_state){.kind = WAIT_GONE};
   if (kind == WAIT_GONE)
     return;
-  /* Most often there is one task, and it does something else. */
+  // Most often there is one task, and it does something else.
   struct wait_state all = {0};
   if ((kind == WAIT_FUTEX || procfs_task_count(pid) > 1) && read_all(pid, &all)) {
     *state = all;

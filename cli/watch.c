@@ -14,12 +14,12 @@
 #include <unistd.h>
 
 enum {
-  SAME_LOOP = 3,       /* found so often in the same loop, a process spins */
-  SAME_LOCK = 3,       /* seen in so many timed waits for the same lock */
-  IDENTITY_LOOKS = 16, /* how often to compare start times, without an open file */
+  SAME_LOOP = 3,        // found so often in the same loop, a process spins
+  SAME_LOCK = 3,        // seen in so many timed waits for the same lock
+  IDENTITY_LOOKS = 16,  // how often to compare start times, without an open file
 };
-static const long long SETTLED_NS = 1000000000;    /* between looks at a wait that was judged */
-static const long long MOST_DELAY_NS = 8000000000; /* between steppings of a busy process */
+static const long long SETTLED_NS = 1000000000;     // between looks at a wait that was judged
+static const long long MOST_DELAY_NS = 8000000000;  // between steppings of a busy process
 static const long long MOST_INTERVAL_NS = 2000000000;
 
 static long long
@@ -86,8 +86,8 @@ part(struct watch *watch, size_t i)
   forget(watch, i);
 }
 
-/* One that is not there; but where what forked it seems to be elsewhere, the pids are of another
-   PID namespace. */
+// One that is not there; but where what forked it seems to be elsewhere, the pids are of another
+// PID namespace.
 static bool
 has_ended(const struct watch *watch, const struct arrival *arrival)
 {
@@ -104,7 +104,7 @@ take_in(struct watch *watch, const struct model *model)
     pid_t pid = (pid_t)arrival.pid;
     if (pid <= 0 || fork_gone(arrival.fork, pid))
       continue;
-    /* A pid of another PID namespace, or one that is in use anew, is that of somebody else here. */
+    // A pid of another PID namespace, or one that is in use anew, is that of somebody else here.
     bool added = procfs_is_below(pid, watch->root) && watch_add(watch, arrival.fork, pid, false);
     if (!added && has_ended(watch, &arrival))
       watch->ended(watch->context, arrival.fork, pid, false);
@@ -134,7 +134,7 @@ accused(const struct watched *watched)
                           .never_forked = watched->proof_only};
 }
 
-/* What was read may be of another process with the same pid. */
+// What was read may be of another process with the same pid.
 static bool
 tell(struct watch *watch, const struct watched *watched, json_t *event)
 {
@@ -172,7 +172,7 @@ judge_wait(const struct watch *watch, struct watched *watched, long long ms)
   return suspect_own_end(&suspect, &end, ms);
 }
 
-/* Consumes *now. */
+// Consumes *now.
 static void
 look_at_wait(struct watch *watch, struct watched *watched, struct wait_state *now, long long now_ns)
 {
@@ -190,7 +190,7 @@ look_at_wait(struct watch *watch, struct watched *watched, struct wait_state *no
   bool same = alike && wait_state_uninterrupted(now, &endless->state);
   wait_state_free(&endless->state);
   endless->state = *now;
-  /* Our own look at its stack interrupts the wait: that is no news of it. */
+  // Our own look at its stack interrupts the wait: that is no news of it.
   if (!alike)
     endless->told = false;
   if (!same) {
@@ -207,7 +207,7 @@ look_at_wait(struct watch *watch, struct watched *watched, struct wait_state *no
   endless->told = tell(watch, watched, event);
 }
 
-/* Whether the task was on a processor, or ready to be, nearly all the time. */
+// Whether the task was on a processor, or ready to be, nearly all the time.
 static bool
 was_busy(const struct watched *watched, long long now_ns)
 {
@@ -226,14 +226,14 @@ begin_busy(const struct watch *watch, struct watched *watched, long long now_ns)
   busy->times = 0;
 }
 
-/* As often as costs 2 % of a processor, and leaves time for the others where there are many. */
+// As often as costs 2 % of a processor, and leaves time for the others where there are many.
 static bool
 examine(struct watch *watch, struct watched *watched, struct spin *spin)
 {
   long long begin = monotonic_ns(), used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   bool spins = spin_examine(watched->pid, spin);
   long long end = monotonic_ns();
-  watched->busy.since_ns += end - begin; /* it was stopped for most of that: not its own doing */
+  watched->busy.since_ns += end - begin;  // it was stopped for most of that: not its own doing
   used = 50 * (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - used);
   if (!watch->hurried)
     watch->step_after_ns = end + (used > 3 * (end - begin) ? used : 3 * (end - begin));
@@ -280,7 +280,7 @@ look_at_busy(struct watch *watch, struct watched *watched, long long now_ns)
     step_through(watch, watched, now_ns);
 }
 
-/* Consumes *now. */
+// Consumes *now.
 static void
 look_at_repeats(struct watch *watch, struct watched *watched, struct wait_state *now,
                 long long now_ns)
@@ -326,7 +326,7 @@ look_at_tasks(struct watch *watch, struct watched *watched, const struct wait_st
   }
 }
 
-/* False: it has gone. */
+// False: it has gone.
 static bool
 look(struct watch *watch, struct watched *watched, long long now_ns)
 {
@@ -370,7 +370,7 @@ watch_tick(struct watch *watch, const struct model *model)
     if (!look(watch, &watch->list[which], now))
       part(watch, which);
     long long took = monotonic_ns() - now;
-    looking += took < 1000000 ? took : 0; /* what takes longer is a judgement: those are rare */
+    looking += took < 1000000 ? took : 0;  // what takes longer is a judgement: those are rare
   }
   long long interval = 100 * looking;
   if (interval < WATCH_INTERVAL_NS)

@@ -53,7 +53,7 @@ ask(struct sample_watch *watch, struct sampled *sampled)
   char pid[16];
   snprintf(pid, sizeof pid, "%d", (int)sampled->pid);
   const char *sampler = system_sampler();
-  /* One second, every 10 ms. */
+  // One second, every 10 ms.
   char *arguments[] = {(char *)sampler, pid, "1", "10", "-mayDie", "-file", watch->file, NULL};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
