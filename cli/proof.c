@@ -1,4 +1,5 @@
 #include "proof.h"
+#include "clock.h"
 #include "evidence.h"
 #include "json_get.h"
 #include "live_python.h"
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 void
@@ -103,13 +103,10 @@ json_t *
 proof_event(const char *kind, const struct suspect *suspect, json_t *lock, json_t *stack,
             json_t *proof, long long waited_ms)
 {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
   return json_pack("{s:i, s:s, s:I, s:I, s:s*, s:s*, s:o, s:o, s:I, s:o}", "v", 1, "event", kind,
-                   "time_ns", (json_int_t)now.tv_sec * 1000000000 + now.tv_nsec, "pid",
-                   (json_int_t)suspect->pid, "exe", suspect->exe, "fork",
-                   get_string(suspect->fork_event, "id"), "lock", lock, "stack", stack, "waited_ms",
-                   (json_int_t)waited_ms, "proof", proof);
+                   "time_ns", (json_int_t)clock_ns(CLOCK_REALTIME), "pid", (json_int_t)suspect->pid,
+                   "exe", suspect->exe, "fork", get_string(suspect->fork_event, "id"), "lock", lock,
+                   "stack", stack, "waited_ms", (json_int_t)waited_ms, "proof", proof);
 }
 
 void

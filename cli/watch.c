@@ -1,4 +1,5 @@
 #include "watch.h"
+#include "clock.h"
 #include "json_get.h"
 #include "own_end.h"
 #include "procfs.h"
@@ -10,7 +11,6 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -21,20 +21,6 @@ enum {
 static const long long SETTLED_NS = 1000000000;     // between looks at a wait that was judged
 static const long long MOST_DELAY_NS = 8000000000;  // between steppings of a busy process
 static const long long MOST_INTERVAL_NS = 2000000000;
-
-static long long
-clock_ns(clockid_t clock)
-{
-  struct timespec now;
-  clock_gettime(clock, &now);
-  return (long long)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static long long
-monotonic_ns(void)
-{
-  return clock_ns(CLOCK_MONOTONIC);
-}
 
 void
 watch_init(struct watch *watch, long long stuck_after_ns)
@@ -230,9 +216,9 @@ begin_busy(const struct watch *watch, struct watched *watched, long long now_ns)
 static bool
 examine(struct watch *watch, struct watched *watched, struct spin *spin)
 {
-  long long begin = monotonic_ns(), used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+  long long begin = clock_ns(CLOCK_MONOTONIC), used = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
   bool spins = spin_examine(watched->pid, spin);
-  long long end = monotonic_ns();
+  long long end = clock_ns(CLOCK_MONOTONIC);
   watched->busy.since_ns += end - begin;  // it was stopped for most of that: not its own doing
   used = 50 * (clock_ns(CLOCK_PROCESS_CPUTIME_ID) - used);
   if (!watch->hurried)
@@ -360,16 +346,16 @@ look(struct watch *watch, struct watched *watched, long long now_ns)
 long long
 watch_tick(struct watch *watch, const struct model *model)
 {
-  long long begin = monotonic_ns(), looking = 0;
+  long long begin = clock_ns(CLOCK_MONOTONIC), looking = 0;
   if (model)
     take_in(watch, model);
   watch->turn++;
   for (size_t left = watch->count; left-- > 0 && watch->count > 0;) {
-    long long now = monotonic_ns();
+    long long now = clock_ns(CLOCK_MONOTONIC);
     size_t which = (left + watch->turn) % watch->count;
     if (!look(watch, &watch->list[which], now))
       part(watch, which);
-    long long took = monotonic_ns() - now;
+    long long took = clock_ns(CLOCK_MONOTONIC) - now;
     looking += took < 1000000 ? took : 0;  // what takes longer is a judgement: those are rare
   }
   long long interval = 100 * looking;
