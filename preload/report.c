@@ -42,7 +42,7 @@ static void
 add_stack(struct text *t, const struct story *story, const struct story_stack *stack,
           const struct story_python *python, const char *indent, bool first_is_return_address)
 {
-  int count = story->interpreter ? python->count : 0, shown = 0;
+  int count = story->interpreter ? python->count : 0, shown = 0, number = 0;
   bool merged = count > 0 && matches(story, stack, python);
 
   for (int i = 0; i < stack->count; i++) {
@@ -51,9 +51,11 @@ add_stack(struct text *t, const struct story *story, const struct story_stack *s
     uint64_t inside = i > 0 || first_is_return_address ? pc - 1 : pc;
     const struct module *m = modules_find(story->modules, inside);
     char name[512] = "??";
+    if (m && module_is_own(m))
+      continue;
     if (m)
       symbol_find(m->path, inside - m->base, name, sizeof name);
-    text_add(t, "%s#%-2d ", indent, i);
+    text_add(t, "%s#%-2d ", indent, number++);
     text_add_escaped(t, name);
     text_add(t, "%*s ", (int)(strlen(name) < 34 ? 34 - strlen(name) : 0), "");
     if (m) {
