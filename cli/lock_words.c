@@ -34,7 +34,7 @@ is_checked(int32_t kind)
 bool
 mutex_words(pid_t pid, const struct task_wait *wait, struct lock *lock)
 {
-  struct mutex mutex = {0};
+  struct mutex mutex;
   lock->address = wait->address;
   if ((wait->operation & FUTEX_CMD_MASK) != FUTEX_LOCK_PI &&
       (wait->operation & FUTEX_CMD_MASK) != FUTEX_LOCK_PI2 && wait->value == 0)

@@ -296,6 +296,7 @@ procfs_mapping(pid_t pid, uint64_t address, struct mapping *mapping)
 bool
 procfs_memory(pid_t pid, uint64_t address, void *to, size_t length)
 {
+  // cppcheck-suppress ctuuninitvar ; the kernel writes it
   struct iovec local = {to, length}, remote = {(void *)(uintptr_t)address, length};
   return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)length;
 }
