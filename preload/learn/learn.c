@@ -33,8 +33,9 @@ learn_start(void)
 {
   if (!learn_wanted())
     return;
-  (void)libc_layout_check();
-  unavailable = sanitizer_refuses();
+  unavailable = libc_layout_check();
+  if (!unavailable)
+    unavailable = sanitizer_refuses();
   fork_sites_start();
 }
 

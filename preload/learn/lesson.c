@@ -8,7 +8,6 @@
 
 enum {
   LARGEST_DATA = 2 << 20,  // of one mapping that is copied
-  THREAD_STRUCT = 2304,    // bytes of glibc's struct pthread, or somewhat more
 };
 
 static void
@@ -75,7 +74,7 @@ add_thread_block(struct notes *notes)
 {
   uint64_t pointer = (uint64_t)(uintptr_t)__builtin_thread_pointer();
   uint64_t low = lesson_page(pointer - libc_layout_thread_block());
-  uint64_t high = lesson_page(pointer + THREAD_STRUCT + LESSON_PAGE - 1);
+  uint64_t high = lesson_page(pointer + libc_layout_descriptor() + LESSON_PAGE - 1);
   const struct mapping *m = mappings_find(notes->before, pointer);
 
   if (!m)

@@ -19,12 +19,18 @@ typedef void tls_info(size_t *size, size_t *align);
 enum { FIRST_RSEQ_SIZE = 32 };
 
 static size_t thread_block;  // bytes at the top of a thread's stack that are not stack
-static size_t descriptor;    // of these, bytes from the thread pointer upward; 0: not known
+static size_t descriptor;    // of these, bytes from the thread pointer upward
 
 size_t
 libc_layout_thread_block(void)
 {
   return thread_block;
+}
+
+size_t
+libc_layout_descriptor(void)
+{
+  return descriptor;
 }
 
 uint64_t
@@ -129,8 +135,9 @@ libc_layout_check(void)
   thread_block = (size + align - 1) & ~(align - 1);
   // For debuggers (nptl_db/structs.def).
   const uint32_t *of_descriptor = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
-  if (of_descriptor && *of_descriptor < thread_block)
-    descriptor = *of_descriptor;
+  if (!of_descriptor || *of_descriptor >= thread_block)
+    return "libc tells no likely size of a thread's descriptor";
+  descriptor = *of_descriptor;
   if (!block_is_at_the_top())
     return "thread blocks are not at the top of the stacks";
   if (!rseq_is_known())

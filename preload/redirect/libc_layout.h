@@ -9,6 +9,9 @@
 // libc_layout_check().
 size_t libc_layout_thread_block(void);
 
+// Bytes of a thread's descriptor, from its thread pointer upward, as of libc_layout_check().
+size_t libc_layout_descriptor(void);
+
 // Where the frames end on the stack of the thread with this thread pointer, or somewhat below: its
 // variables follow. Not of the main thread.
 uint64_t libc_layout_frames_end(uint64_t thread_pointer);
