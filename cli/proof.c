@@ -5,6 +5,7 @@
 #include "live_python.h"
 #include "live_stack.h"
 #include "lock.h"
+#include "long_jump.h"
 #include "procfs.h"
 #include "proof_parts.h"
 #include "symbolize.h"
@@ -63,11 +64,11 @@ waking_signal(pid_t pid, bool owned, bool never_forked)
     timed |= 1ull << (timers[i] - 1);
   if (caught & timed)
     return __builtin_ctzll(caught & timed) + 1;
-  if (owned)
-    return 0;
   for (size_t i = 0; i < count; i++)
     caught &= ~(1ull << (harmless[i] - 1));
-  return caught ? __builtin_ctzll(caught) + 1 : 0;
+  if (!caught || (owned && !calls_long_jump(pid)))
+    return 0;
+  return __builtin_ctzll(caught) + 1;
 }
 
 // The other threads at the fork: from its event, or what the child itself carries.
@@ -218,9 +219,10 @@ proof_say_handlers(json_t *proof, pid_t pid, int signal, bool owned)
 {
   if (signal) {
     const char *name = sigabbrev_np(signal);
-    proof_say(proof,
-              xasprintf("but it handles signal %d (SIG%s), whose handler could still end the wait",
-                        signal, name ? name : "?"));
+    proof_say(
+        proof,
+        xasprintf("but it handles signal %d (SIG%s), whose handler could still end the wait%s",
+                  signal, name ? name : "?", owned ? " by a jump out of it" : ""));
     return;
   }
   char *ending = owned ? xstrdup("") : list_ending_handlers(pid);

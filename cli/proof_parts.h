@@ -22,7 +22,8 @@ bool private_word(pid_t pid, const struct task_wait *task);
 bool shares_memory(pid_t pid);
 
 // The first signal whose handler could end the wait, or 0. `owned`: a lock whose owner is gone
-// cannot be released by one: then only a timer's handler could jump out of the wait.
+// cannot be released by one: it could jump out of the wait, as a timer's may, and others where the
+// process calls longjmp() at all.
 // `never_forked`: those that ask a process to end count too.
 int waking_signal(pid_t pid, bool owned, bool never_forked);
 

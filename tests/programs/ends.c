@@ -133,6 +133,10 @@ wait_in_child(void)
     setitimer(ITIMER_REAL, &timer, NULL);
     if (sigsetjmp(out, 1) == 0)
       pthread_mutex_lock(&mutex);
+  } else if (is("jump_from_mutex_by_signal")) {
+    signal(SIGUSR1, jump);
+    if (sigsetjmp(out, 1) == 0)
+      pthread_mutex_lock(&mutex);
   } else if (is("jump_by_posix_timer")) {
     signal(SIGRTMIN, jump);
     timer_create(CLOCK_MONOTONIC, &event, &posix_timer);

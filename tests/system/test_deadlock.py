@@ -86,7 +86,8 @@ def proven_cxx(kind):
 # What the test sends to end a wait, when it has been suspected: never too early, however slow it is.
 SENT = {"handler": signal.SIGUSR1, "beside": signal.SIGUSR1, "alarm": signal.SIGALRM,
         "jump": signal.SIGUSR1, "signal": signal.SIGUSR1, "timer": signal.SIGALRM,
-        "jump_from_mutex": signal.SIGALRM, "jump_by_posix_timer": signal.SIGRTMIN}
+        "jump_from_mutex": signal.SIGALRM, "jump_from_mutex_by_signal": signal.SIGUSR1,
+        "jump_by_posix_timer": signal.SIGRTMIN}
 
 
 def not_proven(kind, ending=None, finding=None, limit="4"):
@@ -103,7 +104,8 @@ def not_proven(kind, ending=None, finding=None, limit="4"):
 
 
 ENDS = {"sleep": None, "waitpid": None, "pipe": None, "socket": None, "jump": "suspect",
-        "jump_from_mutex": "suspect", "jump_by_posix_timer": "suspect", "timer": "suspect",
+        "jump_from_mutex": "suspect", "jump_from_mutex_by_signal": "suspect",
+        "jump_by_posix_timer": "suspect", "timer": "suspect",
         "signal": "suspect", "sibling": None, "own_thread": None, "debugger": None, "once": None,
         "join": None, "stdio": None, "malloc": None}
 
@@ -206,6 +208,12 @@ def test_grandchild_in_a_session_of_its_own():
     assert finding["pid"] != fork["child"] and finding["fork"] == fork["id"], finding
     assert finding["owner"]["tid"] == fork["others"][0]["tid"]
     assert [e["status"] for e in run.named("exit") if e["pid"] == finding["pid"]] == [128 + 9]
+
+
+def test_handler_does_not_release_a_mutex():
+    """Nor can it jump out of the wait: the program calls no longjmp()."""
+    run = driven([build_program("locks"), "normal", "handler"])
+    assert run.status == 66 and len(run.named("deadlock")) == 1, (run.status, run.err)
 
 
 def test_end_by_a_signal():
