@@ -27,7 +27,7 @@ struct slot {
   void *(*start)(void *);
   void *argument;
   pthread_t thread;
-  uint64_t outer;  // of its stack: from here on are frames of ours and of libc; 0: not yet
+  uint64_t outer;  // of its stack: from here on are frames of ours and of libc; 0: not known
   int kind;
   char name[16];  // as the kernel keeps it
 };
@@ -179,7 +179,8 @@ thread_main(void *argument)
 {
   struct slot *slot = argument;
 
-  slot->outer = registers_clear();
+  if (learn_wanted())
+    slot->outer = registers_clear();
   void *result = run(slot);
   // No jump into run() instead of a call: the registers would be given back first.
   __asm__ volatile("" : "+r"(result));

@@ -21,7 +21,7 @@ def test_exact_capture_is_what_the_child_inherits():
 
 def test_threads_begin_without_the_registers_of_their_creator():
     """An address in one of them would look like one that the thread knows: of a frame of the creator's."""
-    run = bare([build_program("thread_registers")])
+    run = bare([build_program("thread_registers")], options="redirect=learn")
     assert (run.status, run.out) == (0, "0\n"), (run.out, run.err)
 
 
