@@ -235,6 +235,7 @@ note_vanished_children(struct driver *driver)
 static int
 finish(struct driver *driver)
 {
+  job_handle_signals(&driver->job);  // what the time limit has ended is not left to init to reap
   read_events(driver);
   watch_sweep(&driver->children, &driver->session.model);
   note_vanished_children(driver);
