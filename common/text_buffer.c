@@ -103,6 +103,17 @@ text_add_escaped(struct text *t, const char *string)
   }
 }
 
+// What JSON takes as it is, of one byte a character: nearly all there is.
+static size_t
+plain_length(const unsigned char *s)
+{
+  size_t n = 0;
+
+  while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+    n++;
+  return n;
+}
+
 void
 text_add_json(struct text *t, const char *string)
 {
@@ -110,17 +121,17 @@ text_add_json(struct text *t, const char *string)
 
   put(t, "\"", 1);
   while (*s) {
-    size_t n = utf8_length(s);
-    if (n == 0) {
+    size_t n = *s < 0x80 ? plain_length(s) : utf8_length(s);
+    if (n > 0) {
+      put(t, s, n);
+      s += n;
+    } else if (*s >= 0x80) {
       text_add(t, "\\ufffd");
       s++;
     } else if (*s == '"' || *s == '\\') {
       text_add(t, "\\%c", *s++);
-    } else if (*s < 0x20 || *s == 0x7f) {
-      text_add(t, "\\u%04x", *s++);
     } else {
-      put(t, s, n);
-      s += n;
+      text_add(t, "\\u%04x", *s++);
     }
   }
   put(t, "\"", 1);

@@ -18,13 +18,35 @@ event_begin(struct text *t, const char *event, uint64_t time_ns, pid_t pid)
   text_add_json(t, process.exe);
 }
 
+// Threads alike share their frames (story.c): what was written of them is copied.
+enum { WRITTEN = 32 };
+struct written {
+  const struct frame *frames;
+  bool first_is_return_address;
+  size_t at, length;
+};
+
+static bool
+add_again(struct text *t, const struct written *written, const struct written *wanted)
+{
+  for (int i = 0; i < WRITTEN; i++) {
+    const struct written *w = &written[i];
+    if (w->frames == wanted->frames && w->length < t->size - t->length &&
+        w->first_is_return_address == wanted->first_is_return_address) {
+      memcpy(t->bytes + t->length, t->bytes + w->at, w->length);
+      t->length += w->length;
+      return true;
+    }
+  }
+  return false;
+}
+
 static void
-add_stack(struct text *t, const char *name, const struct story *story,
-          const struct story_stack *stack, bool first_is_return_address)
+add_frames(struct text *t, const struct story *story, const struct story_stack *stack,
+           bool first_is_return_address)
 {
   char symbol[512];
 
-  text_add(t, ",\"%s\":[", name);
   for (int i = 0; i < stack->count; i++) {
     uint64_t pc = stack->frames[i].pc;
     const struct module *m = modules_find(story->modules, pc);
@@ -46,6 +68,23 @@ add_stack(struct text *t, const char *name, const struct story *story,
     }
     bool evaluates = story->interpreter && python_is_evaluation(story->interpreter, pc);
     text_add_string(t, evaluates ? ",\"evaluates\":true}" : "}");
+  }
+}
+
+// `written` has WRITTEN elements.
+static void
+add_stack(struct text *t, const char *name, const struct story *story,
+          const struct story_stack *stack, bool first_is_return_address, struct written *written)
+{
+  struct written this = {stack->frames, first_is_return_address, 0, 0};
+
+  text_add(t, ",\"%s\":[", name);
+  if (stack->count == 0 || !add_again(t, written, &this)) {
+    this.at = t->length;
+    add_frames(t, story, stack, first_is_return_address);
+    this.length = t->length - this.at;
+    memmove(written + 1, written, (WRITTEN - 1) * sizeof *written);
+    written[0] = this;
   }
   text_add_string(t, "]");
 }
@@ -136,7 +175,8 @@ add_handlers(struct text *t, const struct modules *modules)
 }
 
 static void
-add_thread(struct text *t, const struct story *story, const struct story_thread *thread)
+add_thread(struct text *t, const struct story *story, const struct story_thread *thread,
+           struct written *written)
 {
   text_add(t, "{\"tid\":%d,\"thread\":", (int)thread->tid);
   text_add_json(t, thread->name);
@@ -144,10 +184,10 @@ add_thread(struct text *t, const struct story *story, const struct story_thread 
   text_add_json(t, thread->group);
   if (thread->exact)
     text_add(t, ",\"exact\":\"%s\"", thread->exact);
-  add_stack(t, "stack", story, &thread->stack, false);
+  add_stack(t, "stack", story, &thread->stack, false, written);
   add_python(t, story, &thread->python);
   if (thread->creator) {
-    add_stack(t, "created_by", story, &thread->created_by, true);
+    add_stack(t, "created_by", story, &thread->created_by, true, written);
     text_add(t, ",\"creator_tid\":%d", (int)thread->creator);
   }
   text_add(t, "}");
@@ -183,13 +223,14 @@ event_fork(struct text *t, const struct story *story)
   if (story->evidence)
     text_add(t, ",\"evidence\":\"0x%" PRIx64 "\"", story->evidence);
   if (!story->same_as[0]) {
-    add_stack(t, "site", story, &story->site, true);
+    struct written written[WRITTEN] = {{.frames = NULL}};
+    add_stack(t, "site", story, &story->site, true, written);
     if (story->interpreter)
       add_interpreter(t, story);
     text_add(t, ",\"others\":[");
     for (int i = 0; i < story->other_count; i++) {
       text_add(t, "%s", i ? "," : "");
-      add_thread(t, story, &story->others[i]);
+      add_thread(t, story, &story->others[i], written);
     }
     text_add(t, "],\"groups\":[");
     for (int i = 0; i < story->group_count; i++) {

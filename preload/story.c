@@ -146,20 +146,19 @@ drop_own_frames(const struct story *story, struct story_stack *stack)
 
 static void
 fill_thread(struct story *story, struct story_thread *to, const struct snapshot *snapshot, int i,
-            struct arena *arena)
+            size_t *search, struct arena *arena)
 {
   const struct snapshot_thread *from = &snapshot->threads[i];
 
   to->tid = from->tid;
   to->state = from->state;
-  if (!thread_name(from->tid, to->name)) {
+  const struct origin *origin = thread_origin(from->tid, to->name, search);
+  if (!to->name[0])
     snapshot_name(snapshot, i, to->name, sizeof to->name);
-  }
   if (from->how != SNAPSHOT_NONE) {
     struct stack_copy copy = {&from->registers, from->copy, from->copy_at, from->copy_length};
     to->stack = unwind(unwind_stack, &copy, arena);
   }
-  const struct origin *origin = thread_origin(from->tid);
   if (!origin)
     origin = thread_origin_at(from->thread_pointer);
   if (origin) {
@@ -177,6 +176,8 @@ void
 story_fill(struct story *story, const struct snapshot *snapshot, const struct stack_copy *site,
            struct arena *arena)
 {
+  size_t search = 0;
+
   known_count = 0;
   known_next = 0;
   unwind_begin(story->modules);
@@ -190,7 +191,7 @@ story_fill(struct story *story, const struct snapshot *snapshot, const struct st
   memset(story->others, 0, (size_t)snapshot->count * sizeof *story->others);
   memset(story->groups, 0, (size_t)snapshot->count * sizeof *story->groups);
   for (int i = 0; i < snapshot->count; i++)
-    fill_thread(story, &story->others[i], snapshot, i, arena);
+    fill_thread(story, &story->others[i], snapshot, i, &search, arena);
   story->other_count = snapshot->count;
 }
 

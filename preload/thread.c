@@ -113,34 +113,29 @@ claim(size_t *index)
   return NULL;
 }
 
+// The search begins at slot `*first`, and leaves there the one after that found.
 static struct slot *
-slot_of(pid_t tid)
+slot_of(pid_t tid, size_t *first)
 {
   struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+  size_t count = base ? used : 0, i = *first;
 
-  for (size_t i = 0; base && i < used; i++) {
-    if (atomic_load_explicit(&tids[i], memory_order_acquire) == tid)
+  for (size_t n = 0; n < count; n++, i++) {
+    if (i >= count)
+      i = 0;
+    if (atomic_load_explicit(&tids[i], memory_order_acquire) == tid) {
+      *first = i + 1;
       return &base[i];
+    }
   }
   return NULL;
-}
-
-bool
-thread_name(pid_t tid, char *name)
-{
-  const struct slot *slot = slot_of(tid);
-
-  if (!slot || !slot->name[0])
-    return false;
-  memcpy(name, slot->name, sizeof slot->name);
-  name[sizeof slot->name] = 0;
-  return true;
 }
 
 void
 thread_renamed(void)
 {
-  struct slot *slot = slot_of(task_self());
+  size_t first = 0;
+  struct slot *slot = slot_of(task_self(), &first);
 
   if (slot)
     task_own_name(slot->name);
@@ -230,11 +225,16 @@ FH_WRAPPER(pthread_create)(pthread_t *thread, const pthread_attr_t *attributes,
 }
 
 const struct origin *
-thread_origin(pid_t tid)
+thread_origin(pid_t tid, char *name, size_t *search)
 {
-  const struct slot *slot = slot_of(tid);
+  const struct slot *slot = slot_of(tid, search);
 
-  return slot ? &slot->origin : NULL;
+  name[0] = 0;
+  if (!slot)
+    return NULL;
+  memcpy(name, slot->name, sizeof slot->name);
+  name[sizeof slot->name] = 0;
+  return &slot->origin;
 }
 
 // In glibc's struct pthread (nptl/descr.h) stands the argument of thread_main(), a slot.

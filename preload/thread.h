@@ -24,10 +24,12 @@ struct origin {
 int thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
                 void *argument, const void *caller);
 
-// The origin of the live thread `tid`, or NULL. Lock-free; the memory stays mapped, though the
-// entry is reused after that thread has ended: copy what is needed while the thread is known to
-// live.
-const struct origin *thread_origin(pid_t tid);
+// The origin of the live thread `tid`, or NULL, and its name into 17 bytes, as thread_named() and
+// thread_renamed() were told it: "" where it is not known. `*search` is 0 at first, and kept from
+// one thread to the next: asked for in the order they were made they are found at once. Lock-free;
+// the memory stays mapped, though the entry is reused after that thread has ended: copy what is
+// needed while the thread is known to live.
+const struct origin *thread_origin(pid_t tid, char *name, size_t *search);
 
 // The same for a thread that has just been made, and does not run yet: by its thread pointer, where
 // libc keeps what it is to run. For reports; NULL for 0.
@@ -38,10 +40,6 @@ const struct origin *thread_origin_at(uint64_t thread_pointer);
 // follow, which keep what its creator had in registers inside of pthread_create(). 0: not known. In
 // a fork child too, of the threads that were left behind.
 uint64_t thread_outer_frames(uint64_t sp, uint64_t limit, uint64_t *thread_pointer);
-
-// The name of a live thread, as thread_named() and thread_renamed() were told it, into 17 bytes;
-// false where it is not known, or "".
-bool thread_name(pid_t tid, char *name);
 
 // A thread was given a name. From pthread_setname_np().
 void thread_named(pthread_t thread, const char *name);
