@@ -65,7 +65,7 @@ find_by_section(struct live_python *live)
   int fd = procfs_open(live->pid, 0, "exe");
   if (fd < 0)
     return false;
-  struct pages_source file = {read_file, &fd};
+  struct pages_source file = {.read = read_file, .context = &fd};
   uint64_t offset = elf_section(&file, PYTHON_SECTION);
   close(fd);
   if (offset)
@@ -79,13 +79,13 @@ live_python_open(pid_t pid)
   struct live_python *live = xrealloc(NULL, sizeof *live);
   live->pid = pid;
   live->program = 0;
-  live->memory = calloc(1, PYTHON_MEMORY);
+  live->memory = calloc(1, PYTHON_MEMORY + PAGES_MEMORY);
   if (!live->memory) {
     free(live);
     return NULL;
   }
-  struct pages_source source = {read_memory, live};
-  live->reader = python_open(live->memory, &source);
+  struct pages_source source = {.read = read_memory, .context = live};
+  live->reader = python_open(live->memory, (char *)live->memory + PYTHON_MEMORY, &source);
   add_modules(live);
   if (!python_find(live->reader) && !find_by_section(live)) {
     live_python_close(live);

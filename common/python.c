@@ -4,10 +4,11 @@
 #include <string.h>
 
 struct python *
-python_open(void *memory, const struct pages_source *source)
+python_open(void *memory, void *pages, const struct pages_source *source)
 {
   struct python *p = memory;
 
+  p->pages.bytes = pages;
   p->pages.source = *source;
   return p;
 }

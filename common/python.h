@@ -13,9 +13,10 @@ struct python;
 
 // One reader of one process, whose memory is read as it is now. `memory`: PYTHON_MEMORY zeroed
 // bytes, aligned to 16, of which only what is used need be there (a mapping); it stays the caller's
-// and must outlive the frames.
+// and must outlive the frames. `pages`: PAGES_MEMORY bytes, which are needed only as long as frames
+// are read.
 enum { PYTHON_MEMORY = 4 << 20 };
-struct python *python_open(void *memory, const struct pages_source *source);
+struct python *python_open(void *memory, void *pages, const struct pages_source *source);
 
 // Tells where a module is mapped: the address of its ELF header. The program first, since its
 // copies of variables come before the library's own; then the likely ones, which saves a look at

@@ -192,13 +192,14 @@ first_not_kept(struct python *p, uint64_t frame)
 static void
 expect_frames(struct python *p, int first)
 {
-  enum { DEEP = 4 };  // pages of each: more would drive one another out
+  enum { DEEP = PAGES_EXPECTED / PAGES_AT_ONCE };  // pages of each: more would drive others out
   uint64_t frames[PAGES_AT_ONCE] = {0};
   int n = 0;
 
   for (int i = first; i >= 0 && n < PAGES_AT_ONCE; i--)
     frames[n++] = p->states[i].frame;
   p->expected = first - n;
+  pages_expect_others(&p->pages);
   for (int page = 0; page < DEEP; page++) {
     pages_expect(&p->pages, frames, n);
     for (int i = 0; i < n; i++)
@@ -220,7 +221,7 @@ frames_by(struct python *p, pid_t tid, bool by_native_tid, struct python_frame *
     if (!is_state_of(&p->states[i], tid, by_native_tid))
       continue;
     p->latest_state = i;
-    if (i <= p->expected)
+    if (i <= p->expected && !p->pages.source.cheap)
       expect_frames(p, i);
     count = add_frames(p, p->states[i].frame, frames, count < 0 ? 0 : count, most, cut);
     if (count == PYTHON_UNREADABLE)

@@ -111,3 +111,15 @@ python_place_hash(const struct python_process *process, const struct pages_sourc
   }
   return hash;
 }
+
+uint64_t
+python_place_of(struct python *python, uint64_t descriptor, uint64_t *state)
+{
+  struct pages_source kept = pages_as_source(&python->pages);
+  struct python_process process;
+
+  if (!python_process_of(python, &process))
+    return 0;
+  *state = python_state_find(&process, &kept, descriptor);
+  return *state ? python_place_hash(&process, &kept, *state, descriptor) : 0;
+}

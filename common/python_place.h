@@ -15,6 +15,10 @@ struct python_process {
 // False where `python` found no interpreter that can be read.
 bool python_process_of(const struct python *python, struct python_process *process);
 
+// Where the thread with this pthread_t is, as python_place_hash() has it, by what the reader has
+// read already; and its thread state. 0: it has none, or its frames cannot be read.
+uint64_t python_place_of(struct python *python, uint64_t descriptor, uint64_t *state);
+
 // The thread state of the thread with this pthread_t, or 0.
 uint64_t python_state_find(const struct python_process *process, const struct pages_source *source,
                            uint64_t descriptor);

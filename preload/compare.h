@@ -11,6 +11,5 @@ void compare_in_child(const struct snapshot *s, struct outcome *outcome);
 
 // In the parent, which need not wait until the child gets a processor: the child's memory is read
 // from here, unless it has got that far itself. Where that cannot be, its answer is waited for, at
-// most 20 ms. `room` is overwritten.
-void compare_from_parent(const struct snapshot *s, struct outcome *outcome, pid_t child, void *room,
-                         size_t size);
+// most 20 ms.
+void compare_from_parent(const struct snapshot *s, struct outcome *outcome, pid_t child);

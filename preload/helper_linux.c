@@ -4,6 +4,7 @@
 #include "snapshot_linux.h"
 
 #include "futex.h"
+#include "nofault.h"
 #include "raw_syscall.h"
 
 #include <errno.h>
@@ -70,11 +71,12 @@ set(_Atomic int *word, int value)
 
 // The stops of traced threads are announced by SIGCHLD.
 static void
-block_all_signals(void)
+begin(void)
 {
   const uint64_t all = ~0ul;
 
   RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all, 0, sizeof all);
+  nofault_start();
 }
 
 static int
@@ -82,7 +84,7 @@ take_now(void *argument)
 {
   struct helper *h = argument;
 
-  block_all_signals();
+  begin();
   wait_for(&h->go);
   stop_others(h);
   release_others(h);
@@ -130,7 +132,7 @@ take_at_clone(void *argument)
   struct helper *h = argument;
   int status, at_clone = 0;
 
-  block_all_signals();
+  begin();
   wait_for(&h->go);
   if (RAW(SYS_ptrace, PTRACE_SEIZE, h->caller, 0, PTRACE_O_TRACESYSGOOD) < 0 ||
       RAW(SYS_ptrace, PTRACE_INTERRUPT, h->caller, 0, 0) < 0 || !caller_stops(h, &status)) {
@@ -146,6 +148,16 @@ take_at_clone(void *argument)
     release_others(h);
   }
   RAW(SYS_ptrace, PTRACE_DETACH, h->caller, 0, 0);
+  return 0;
+}
+
+static int
+run_function(void *argument)
+{
+  struct helper *h = argument;
+
+  begin();
+  h->function(h->argument);
   return 0;
 }
 
@@ -171,6 +183,14 @@ start(struct helper *h, int (*entry)(void *))
   h->task = forkhound_clone_task(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_SETTLS,
                                  stack + HELPER_STACK, tcb, entry, h);
   RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
+}
+
+static void
+start_tracing(struct helper *h, int (*entry)(void *))
+{
+  struct snapshot *s = h->snapshot;
+
+  start(h, entry);
   if (h->task < 0) {
     s->why = "no helper task could be made";
     return;
@@ -179,17 +199,25 @@ start(struct helper *h, int (*entry)(void *))
   set(&h->go, 1);
 }
 
-static void
-finish(struct helper *h)
+// Whether it came to its end.
+static bool
+wait_end(const struct helper *h)
 {
   int status;
   long n;
 
-  if (h->task < 0)
-    return;
   do {
     n = RAW(SYS_wait4, h->task, &status, __WALL, 0);
   } while (n == -EINTR);
+  return n == h->task && status == 0;
+}
+
+static void
+finish(struct helper *h)
+{
+  if (h->task < 0)
+    return;
+  (void)wait_end(h);
   if (h->snapshot->yama)
     RAW(SYS_prctl, PR_SET_PTRACER, 0, 0, 0, 0);
 }
@@ -197,14 +225,14 @@ finish(struct helper *h)
 void
 helper_run(struct helper *h)
 {
-  start(h, take_now);
+  start_tracing(h, take_now);
   finish(h);
 }
 
 bool
 helper_run_exact(struct helper *h)
 {
-  start(h, take_at_clone);
+  start_tracing(h, take_at_clone);
   if (h->task >= 0)
     wait_for(&h->ready);
   if (h->task >= 0 && h->ready == 1)
@@ -217,4 +245,11 @@ void
 helper_finish_exact(struct helper *h)
 {
   finish(h);
+}
+
+bool
+helper_run_function(struct helper *h)
+{
+  start(h, run_function);
+  return h->task >= 0 && wait_end(h);
 }

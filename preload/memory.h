@@ -11,22 +11,20 @@
 // that does not allow it, none.
 size_t memory_copy(void *to, size_t length, uint64_t address);
 
-// Copies `length` bytes from each of `count` addresses, at most 64, to `to`, one after the other;
+// Copies `length` bytes from each of `count` addresses to `to`, one after the other;
 // says which of them were all there.
 void memory_copy_many(const uint64_t *addresses, size_t length, int count, void *to, bool *there);
 
-// A part of a process's memory; `copied` of its bytes were there, from its start.
-struct memory_piece {
-  uint64_t address;
-  size_t length, copied;
-};
+// The memory of a child, to read it by: a descriptor for descriptor_close(), or -errno where the
+// system, or a seccomp filter, does not let us.
+long memory_open(pid_t child);
 
-// Copies the pieces, from this process or a child of it, to `to`: each at the sum of the lengths
-// before it. None where the system, or a seccomp filter, does not let us read another process.
-void memory_copy_pieces(pid_t pid, struct memory_piece *pieces, int count, void *to);
+// As memory_copy(), of that memory. No page is pinned: after a fork that would copy it.
+size_t memory_copy_from(long memory, void *to, size_t length, uint64_t address);
 
-// The same for the caller's own stack from `sp` upward, which may end in the midst: what follows is
-// another thread's, and may be unmapped at any moment. The rest of sp's page comes in any case.
+// As memory_copy(), for the caller's own stack from `sp` upward, which may end in the midst: what
+// follows is another thread's, and may be unmapped at any moment. The rest of sp's page comes in
+// any case.
 size_t memory_copy_own_stack(void *to, size_t length, uint64_t sp);
 
 // The same as memory_copy() without pinning a page, which in a fork child would copy it. Only in a

@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include <errno.h>
 #include <mach/mach_init.h>
 #include <mach/vm_map.h>
 
@@ -35,13 +36,21 @@ memory_copy(void *to, size_t length, uint64_t address)
 }
 
 // A task port of another process is not to be had without its user's consent (taskgated(8)).
-void
-memory_copy_pieces(pid_t pid, struct memory_piece *pieces, int count, void *to)
+long
+memory_open(pid_t child)
 {
-  (void)pid;
+  (void)child;
+  return -EPERM;
+}
+
+size_t
+memory_copy_from(long memory, void *to, size_t length, uint64_t address)
+{
+  (void)memory;
   (void)to;
-  for (int i = 0; i < count; i++)
-    pieces[i].copied = 0;
+  (void)length;
+  (void)address;
+  return 0;
 }
 
 size_t

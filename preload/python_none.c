@@ -2,10 +2,13 @@
 #include "python_path.h"
 #include "python_story.h"
 
-void
-python_story_fill(struct story *story)
+uint64_t
+python_story_fill(struct story *story, struct snapshot *snapshot, void *pages)
 {
   (void)story;
+  (void)snapshot;
+  (void)pages;
+  return 0;
 }
 
 void

@@ -5,6 +5,7 @@
 #include "environment.h"
 #include "guard.h"
 #include "memory.h"
+#include "nofault.h"
 #include "python_place.h"
 #include "raw_syscall.h"
 
@@ -15,6 +16,7 @@
 
 static _Atomic bool found, process_known;
 static struct python_process process_read;  // written once, before process_known
+static __thread uint64_t own_state;         // of the calling thread, found last
 static int modules_without;  // how many modules there were when none was an interpreter
 static void *memory;
 static size_t mapped;
@@ -26,7 +28,29 @@ read_own(void *context, const uint64_t *addresses, size_t length, int count, voi
   memory_copy_many(addresses, length, count, to, there);
 }
 
-static const struct pages_source own_memory = {read_own, NULL};
+static const struct pages_source own_memory = {.read = read_own};
+
+// In the helper task. After a fork it also makes no copies of pages, as those do that pin them.
+static void
+read_directly(void *context, const uint64_t *addresses, size_t length, int count, void *to,
+              bool *there)
+{
+  (void)context;
+  for (int i = 0; i < count; i++)
+    there[i] =
+        nofault_copy((unsigned char *)to + (size_t)i * length, length, addresses[i]) == length;
+}
+
+static const struct pages_source own_memory_directly = {.read = read_directly, .cheap = true};
+
+// What is to be read, and what has been.
+struct reading {
+  struct story *story;
+  const struct pages_source *source;
+  void *pages;
+  uint64_t descriptor;  // pthread_self() of the thread that forks
+  uint64_t place, state;
+};
 
 static void
 fill(struct python *python, struct story_python *to, pid_t tid, struct python_frame **next)
@@ -84,44 +108,74 @@ find_by_section(struct python *python, const struct modules *modules)
 
   if (fd < 0)
     return false;
-  uint64_t offset = elf_section(&(struct pages_source){read_file, &fd}, PYTHON_SECTION);
+  uint64_t offset =
+      elf_section(&(struct pages_source){.read = read_file, .context = &fd}, PYTHON_SECTION);
   descriptor_close(fd);
   if (offset)
     python_find_at(python, modules->at[0].low + offset);
   return offset;
 }
 
-void
-python_story_fill(struct story *story)
+static void
+read_threads(struct python *python, struct reading *reading)
 {
-  const struct modules *modules = story->modules;
-  size_t most = (size_t)process_options()->max_frames * sizeof(struct python_frame);
+  struct story *story = reading->story;
+  struct python_frame *next =
+      (struct python_frame *)(void *)((unsigned char *)memory + PYTHON_MEMORY);
 
-  if (!modules || modules->count == modules_without)
-    return;
-  mapped = PYTHON_MEMORY + ((size_t)story->other_count + 1) * most;
-  memory = memory_map(mapped);
-  if (!memory)
-    return;
-  struct python *python = python_open(memory, &own_memory);
+  fill(python, &story->python, story->tid, &next);
+  for (int i = 0; i < story->other_count; i++)
+    fill(python, &story->others[i].python, story->others[i].tid, &next);
+  reading->place = python_place_of(python, reading->descriptor, &reading->state);
+  story->interpreter = python;
+}
+
+static void
+read_all(void *argument)
+{
+  struct reading *reading = argument;
+  const struct modules *modules = reading->story->modules;
+  struct python *python = python_open(memory, reading->pages, reading->source);
+
   add_modules(python, modules, PROGRAM);
   add_modules(python, modules, PYTHON);
   add_modules(python, modules, ANY);
   if (!python_find(python) && !find_by_section(python, modules)) {
     modules_without = modules->count;
-    python_story_free();
     return;
   }
   add_modules(python, modules, RUNTIME);
   found = true;
   if (!process_known && python_process_of(python, &process_read))
     process_known = true;
-  struct python_frame *next =
-      (struct python_frame *)(void *)((unsigned char *)memory + PYTHON_MEMORY);
-  fill(python, &story->python, story->tid, &next);
-  for (int i = 0; i < story->other_count; i++)
-    fill(python, &story->others[i].python, story->others[i].tid, &next);
-  story->interpreter = python;
+  read_threads(python, reading);
+}
+
+uint64_t
+python_story_fill(struct story *story, struct snapshot *snapshot, void *pages)
+{
+  const struct modules *modules = story->modules;
+  size_t most = (size_t)process_options()->max_frames * sizeof(struct python_frame);
+  struct reading reading = {story, &own_memory_directly, pages, (uint64_t)pthread_self(), 0, 0};
+  bool begun = false;
+
+  if (!modules || modules->count == modules_without)
+    return 0;
+  mapped = PYTHON_MEMORY + ((size_t)story->other_count + 1) * most;
+  memory = memory_map(mapped);
+  if (!memory)
+    return 0;
+  bool done = snapshot && snapshot_run_helper(snapshot, read_all, &reading, &begun);
+  if (!begun) {
+    reading.source = &own_memory;
+    read_all(&reading);
+  } else if (!done) {
+    story->interpreter = NULL;  // killed
+  }
+  if (!story->interpreter)
+    python_story_free();
+  own_state = reading.state;
+  return reading.place;
 }
 
 void
@@ -136,16 +190,15 @@ python_story_free(void)
 uint64_t
 python_story_place(void)
 {
-  static __thread uint64_t state;
   uint64_t self = (uint64_t)pthread_self();
 
   if (!process_known)
     return 0;
-  uint64_t hash = state ? python_place_hash(&process_read, &own_memory, state, self) : 0;
+  uint64_t hash = own_state ? python_place_hash(&process_read, &own_memory, own_state, self) : 0;
   if (hash)
     return hash;
-  state = python_state_find(&process_read, &own_memory, self);
-  return state ? python_place_hash(&process_read, &own_memory, state, self) : 0;
+  own_state = python_state_find(&process_read, &own_memory, self);
+  return own_state ? python_place_hash(&process_read, &own_memory, own_state, self) : 0;
 }
 
 // pytest keeps it up to date with os.environ, which is the environment of the process too.

@@ -6,8 +6,9 @@
 // Reads the frames of the forking thread and of story->others, in memory of its own, which stays
 // until the next call: free it with python_story_free(). A process without an interpreter pays for
 // one look at its modules, and for another only when there are more of them. No locks, no
-// allocation but mmap; one caller at a time.
-void python_story_fill(struct story *story);
+// allocation but mmap; one caller at a time. `snapshot`: that of the story, or NULL. `pages`:
+// PAGES_MEMORY bytes, which are overwritten. Returns what python_story_place() would.
+uint64_t python_story_fill(struct story *story, struct snapshot *snapshot, void *pages);
 void python_story_free(void);
 
 // Where in Python the calling thread is, to be compared with another such number; 0 where no

@@ -7,48 +7,41 @@
 #include "kernel.h"
 #include "memory.h"
 #include "raw_syscall.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
 enum { RED_ZONE = 128 };  // bytes below sp that a leaf function may use (x86-64 psABI 3.2.2)
 
-// The used part of a stack. glibc puts the thread's block, which fs points to, at the top of it.
-static struct memory_piece
-used_stack(const struct snapshot *s, const struct snapshot_thread *t)
+// Of the used part of a stack; 0: nothing. glibc puts the thread's block, which fs points to, at
+// the top of it.
+static size_t
+used_length(const struct snapshot *s, const struct snapshot_thread *t)
 {
   uint64_t sp = t->registers.at[REG_SP], top = t->thread_pointer;
-  struct memory_piece piece = {sp - RED_ZONE, s->stack_bytes, 0};
 
   if (t->how == SNAPSHOT_NONE || t->copy || sp < RED_ZONE)
-    piece.length = 0;
-  else if (top > sp && top - piece.address < piece.length)
-    piece.length = top - piece.address;
-  return piece;
+    return 0;
+  if (top > sp && top - (sp - RED_ZONE) < s->stack_bytes)
+    return top - (sp - RED_ZONE);
+  return s->stack_bytes;
 }
 
 // The copies stand close together: a page for each would cost more than the copying.
 void
-snapshot_copy_stacks(struct snapshot *s, int first, int end)
+snapshot_copy_stacks(struct snapshot *s, int first, int end,
+                     size_t (*copy)(void *to, size_t length, uint64_t address))
 {
-  enum { MOST = 32 };
-  struct memory_piece pieces[MOST];
-
-  for (int done = first; done < end; done += MOST) {
-    int count = end - done < MOST ? end - done : MOST;
-    unsigned char *to = s->copies + s->copied;
-    for (int i = 0; i < count; i++)
-      pieces[i] = used_stack(s, &s->threads[done + i]);
-    memory_copy_pieces((pid_t)RAW(SYS_getpid), pieces, count, to);
-    for (int i = 0; i < count; i++) {
-      struct snapshot_thread *t = &s->threads[done + i];
-      if (pieces[i].length == 0)
-        continue;
-      t->copy_at = pieces[i].address;
-      t->copy_length = pieces[i].copied;
-      t->copy = s->copies + s->copied;
-      s->copied += pieces[i].length;
-    }
+  for (int i = first; i < end; i++) {
+    struct snapshot_thread *t = &s->threads[i];
+    size_t length = used_length(s, t);
+    if (length == 0)
+      continue;
+    t->copy_at = t->registers.at[REG_SP] - RED_ZONE;
+    t->copy = s->copies + s->copied;
+    t->copy_length = copy(s->copies + s->copied, length, t->copy_at);
+    s->copied += t->copy_length;
   }
 }
 
@@ -70,11 +63,11 @@ snapshot_list(pid_t tid, void *argument)
 
   if (tid == l->caller)
     return;
-  if (l->hint < s->count && s->threads[l->hint].tid == tid) {
+  if (l->hint < l->known && s->threads[l->hint].tid == tid) {
     l->hint++;
     return;
   }
-  for (int i = 0; i < s->count; i++) {
+  for (int i = 0; i < l->known; i++) {
     if (s->threads[i].tid == tid) {
       l->hint = i + 1;
       return;
@@ -83,7 +76,6 @@ snapshot_list(pid_t tid, void *argument)
   if (s->count == s->most)
     return;
   s->threads[s->count++] = (struct snapshot_thread){.tid = tid, .state = 'S'};
-  l->hint = s->count;
 }
 
 // Why ptrace must not be tried, or NULL.
@@ -108,7 +100,7 @@ ptrace_obstacle(void)
 static void
 complete_from_proc(struct snapshot *s, pid_t pid, pid_t caller)
 {
-  struct listing l = {s, caller, 0};
+  struct listing l = {s, caller, s->count, 0};
   int kept = 0;
 
   s->listed = task_each(pid, snapshot_list, &l) >= 0;
@@ -130,7 +122,7 @@ complete_from_proc(struct snapshot *s, pid_t pid, pid_t caller)
     descriptor_close(folder);
   s->threads[kept].tid = 0;
   s->count = kept;
-  snapshot_copy_stacks(s, 0, s->count);
+  snapshot_copy_stacks(s, 0, s->count, memory_copy);
 }
 
 // All that there are, besides the caller.
@@ -216,6 +208,23 @@ snapshot_finish(struct snapshot *s)
     return;
   helper_finish_exact(h);
   complete(s, h);
+}
+
+// Where threads could be stopped a helper may be made. Calls of memcpy() and its like, which a
+// sanitizer takes over, would look at the thread that it believes to be in.
+bool
+snapshot_run_helper(struct snapshot *s, void (*function)(void *), void *argument, bool *begun)
+{
+  struct helper *h = helper_of(s);
+
+  *begun = false;
+  if (!s->stopped || sanitizer_refuses())
+    return false;
+  h->function = function;
+  h->argument = argument;
+  bool done = helper_run_function(h);
+  *begun = h->task >= 0;
+  return done;
 }
 
 void

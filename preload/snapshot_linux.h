@@ -11,6 +11,8 @@ struct helper {
   long task;          // of the helper, or -errno
   _Atomic int go;     // futex: the helper may trace
   _Atomic int ready;  // futex, exact mode: 1 the caller may go on to fork, 2 it cannot be traced
+  void (*function)(void *);  // of snapshot_run_helper()
+  void *argument;
 };
 
 // A new thread in the snapshot, if it is not the caller and not listed yet; to be called for each
@@ -18,6 +20,7 @@ struct helper {
 struct listing {
   struct snapshot *snapshot;
   pid_t caller;
+  int known;  // those of the snapshot that may be listed again
   int hint;
 };
 void snapshot_list(pid_t tid, void *listing);
@@ -26,7 +29,9 @@ void snapshot_list(pid_t tid, void *listing);
 void snapshot_from_proc(struct snapshot_thread *t, const struct task_syscall *call);
 
 // Copies the used parts of the stacks of threads [first, end) that have registers and no copy.
-void snapshot_copy_stacks(struct snapshot *s, int first, int end);
+// `copy`: memory_copy() or, in the helper task, nofault_copy().
+void snapshot_copy_stacks(struct snapshot *s, int first, int end,
+                          size_t (*copy)(void *to, size_t length, uint64_t address));
 
 // stop_linux.c: in the helper task. Stops and copies all other threads; lets them go.
 void stop_others(struct helper *h);
@@ -37,3 +42,5 @@ void helper_run(struct helper *h);
 // Exact mode: the others stop when the caller enters clone(). False where that cannot be.
 bool helper_run_exact(struct helper *h);
 void helper_finish_exact(struct helper *h);
+// Runs h->function, which traces nothing. False where the helper did not come to its end.
+bool helper_run_function(struct helper *h);

@@ -3,6 +3,7 @@
 
 #include "descriptor.h"
 #include "kernel.h"
+#include "nofault.h"
 #include "raw_syscall.h"
 #include "resume_linux.h"
 
@@ -197,7 +198,7 @@ stop_others(struct helper *h)
   long folder = task_folder(h->pid);
 
   for (int pass = 0; pass < PASSES; pass++) {
-    struct listing l = {s, h->caller, 0};
+    struct listing l = {s, h->caller, s->count, 0};
     if (task_each(h->pid, snapshot_list, &l) < 0 || s->count == done)
       break;
     for (int i = done; i < s->count; i++)
@@ -226,7 +227,7 @@ stop_others(struct helper *h)
       s->stopped = true;
     }
   }
-  snapshot_copy_stacks(s, 0, done);
+  snapshot_copy_stacks(s, 0, done, nofault_copy);
 }
 
 // A signal that was about to be delivered still is.
@@ -259,7 +260,7 @@ release_others(struct helper *h)
     wait_stopped(&s->threads[i], &progress[i], &statuses[i], deadline);
     if (progress[i] == HELD) {
       read_held(&s->threads[i], h->pid, statuses[i]);
-      snapshot_copy_stacks(s, i, i + 1);
+      snapshot_copy_stacks(s, i, i + 1, nofault_copy);
       detach(&s->threads[i], statuses[i]);
     }
   }

@@ -128,9 +128,9 @@ tell_first(struct telling *telling)
   if (story->same_as[0]) {
     telling->wants_text = false;
   } else {
-    python_story_fill(story);
+    uint64_t python = python_story_fill(story, call.snapshot, telling->text.bytes);
     if (site && !site->python)  // it was not known before that there is an interpreter
-      site->python = python_story_place();
+      site->python = python;
   }
   // Our handler's and libc's frames are not the program's: begin at the function it called.
   for (int i = 0; i < story->site.count && i < 12; i++) {
@@ -143,8 +143,7 @@ tell_first(struct telling *telling)
   }
   if (call.snapshot) {
     if (call.outcome)
-      compare_from_parent(call.snapshot, call.outcome, story->child, telling->text.bytes,
-                          telling->text.size);
+      compare_from_parent(call.snapshot, call.outcome, story->child);
     story_label(story, call.snapshot, call.outcome);
   }
   if (telling->wants_text && suppression_fits(story))
@@ -172,7 +171,8 @@ text_size(int threads)
   enum { FRAME = 256, MODULE = 512, STACKS = 3 };  // two native stacks, one of Python
   size_t stack = (size_t)process_options()->max_frames * FRAME;
 
-  return (size_t)(threads + 1) * (STACKS * stack + FRAME) + MODULES * (size_t)MODULE;
+  size_t size = (size_t)(threads + 1) * (STACKS * stack + FRAME) + MODULES * (size_t)MODULE;
+  return size > PAGES_MEMORY ? size : PAGES_MEMORY;  // Python's frames are read through it
 }
 
 // Apart from tell(), which often does not come to need the pages of stack that a story takes.

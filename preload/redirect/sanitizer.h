@@ -3,5 +3,5 @@
 // of a stack would be reads of what is not to be read.
 #pragma once
 
-// NULL, or that there is one, in words. Once, in a thread that runs as usual.
+// NULL, or that there is one, in words. Any thread.
 const char *sanitizer_refuses(void);

@@ -91,7 +91,6 @@ Test(compare, in_child)
 // The child never comes to compare.
 Test(compare, from_parent)
 {
-  static unsigned char room[64 * 1024];
   struct snapshot *s = snapshot();
   struct outcome *o = outcome();
   pid_t child = fork();
@@ -101,7 +100,7 @@ Test(compare, from_parent)
     _exit(0);
   }
   memset(stacks, 0xff, sizeof stacks);  // the parent's own no longer count
-  compare_from_parent(s, o, child, room, sizeof room);
+  compare_from_parent(s, o, child);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   cr_expect_eq(o->compared, 0);
@@ -111,7 +110,6 @@ Test(compare, from_parent)
 // The child has: what its memory holds now is no more what it inherited.
 Test(compare, from_parent_too_late)
 {
-  static unsigned char room[64 * 1024];
   struct snapshot *s = snapshot();
   struct outcome *o = outcome();
   pid_t child = fork();
@@ -124,7 +122,7 @@ Test(compare, from_parent_too_late)
   }
   while (!o->compared)
     continue;
-  compare_from_parent(s, o, child, room, sizeof room);
+  compare_from_parent(s, o, child);
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   expect(o);

@@ -22,7 +22,7 @@ read_file(void *context, const uint64_t *offsets, size_t length, int count, void
 Test(elf_section, of_this_program)
 {
   int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-  struct pages_source file = {read_file, &fd};
+  struct pages_source file = {.read = read_file, .context = &fd};
 
   cr_assert_geq(fd, 0);
   cr_assert_eq((uint64_t)(uintptr_t)__ehdr_start + elf_section(&file, ".PyRuntime"),

@@ -361,10 +361,12 @@ put_process(int version)
 static struct python *
 open_image(void *memory, bool *found)
 {
-  static const struct pages_source source = {read_image, NULL};
+  static const struct pages_source source = {.read = read_image, .context = NULL};
+
+  static unsigned char pages[PAGES_MEMORY];
 
   memset(memory, 0, PYTHON_MEMORY);
-  struct python *python = python_open(memory, &source);
+  struct python *python = python_open(memory, pages, &source);
   python_add_module(python, BASE);
   *found = python_find(python);
   return python;
