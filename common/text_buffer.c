@@ -58,6 +58,20 @@ text_add_hex(struct text *t, uint64_t number)
   put(t, digits + at, sizeof digits - at);
 }
 
+void
+text_add_number(struct text *t, const char *before, uint64_t number)
+{
+  char digits[20];
+  size_t at = sizeof digits;
+
+  do {
+    digits[--at] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number);
+  text_add_string(t, before);
+  put(t, digits + at, sizeof digits - at);
+}
+
 // Length in bytes of the UTF-8 sequence at s, or 0 where there is none. Overlong forms, surrogates
 // and values above U+10FFFF are refused (RFC 3629).
 static size_t

@@ -17,7 +17,8 @@ void text_add(struct text *t, const char *format, ...) __attribute__((format(pri
 
 // The frequent cases, without a format.
 void text_add_string(struct text *t, const char *string);
-void text_add_hex(struct text *t, uint64_t number);  // 0x...
+void text_add_hex(struct text *t, uint64_t number);                         // 0x...
+void text_add_number(struct text *t, const char *before, uint64_t number);  // decimal
 
 // A string of the program's, harmless on a terminal: control bytes and bytes that are not UTF-8
 // become \xNN.

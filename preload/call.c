@@ -1,7 +1,7 @@
 #include "call.h"
 
-#include <stdatomic.h>
-#include <stdio.h>
+#include "text_buffer.h"
+
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,10 +11,11 @@ __thread struct call call;
 void
 call_number(void)
 {
-  static _Atomic unsigned sequence;
+  struct text id = {.bytes = call.id, .size = sizeof call.id};
 
-  call.sequence = ++sequence;
-  snprintf(call.id, sizeof call.id, "%d.%u", (int)getpid(), call.sequence);
+  call.sequence = site_next_fork();
+  text_add_number(&id, "", (uint64_t)getpid());
+  text_add_number(&id, ".", call.sequence);
 }
 
 void

@@ -1,5 +1,6 @@
 #include "descriptor.h"
 
+#include "in_child.h"
 #include "kernel.h"
 
 #include <fcntl.h>
@@ -41,7 +42,7 @@ descriptor_close(long fd)
   kernel_close(fd);
 }
 
-void
+IN_EACH_CHILD void
 descriptor_close_inherited(void)
 {
   for (int i = 0; i < SLOTS; i++) {

@@ -13,8 +13,11 @@
 void
 event_begin(struct text *t, const char *event, uint64_t time_ns, pid_t pid)
 {
-  text_add(t, "{\"v\":1,\"event\":\"%s\",\"time_ns\":%" PRIu64 ",\"pid\":%d,\"exe\":", event,
-           time_ns, (int)(pid ? pid : getpid()));
+  text_add_string(t, "{\"v\":1,\"event\":\"");
+  text_add_string(t, event);
+  text_add_number(t, "\",\"time_ns\":", time_ns);
+  text_add_number(t, ",\"pid\":", (uint64_t)(pid ? pid : getpid()));
+  text_add_string(t, ",\"exe\":");
   text_add_json(t, process.exe);
 }
 
@@ -197,31 +200,45 @@ void
 event_fork(struct text *t, const struct story *story)
 {
   event_begin(t, "fork", story->time_ns, 0);
-  text_add(t, ",\"id\":\"%s\",\"tid\":%d,\"thread\":", story->id, (int)story->tid);
+  text_add_string(t, ",\"id\":");
+  text_add_json(t, story->id);
+  text_add_number(t, ",\"tid\":", (uint64_t)story->tid);
+  text_add_string(t, ",\"thread\":");
   text_add_json(t, story->thread);
-  if (story->entry)
-    text_add(t, ",\"entry\":\"%s\"", story->entry);
+  if (story->entry) {
+    text_add_string(t, ",\"entry\":");
+    text_add_json(t, story->entry);
+  }
   if (story->child)
-    text_add(t, ",\"child\":%d", (int)story->child);
-  text_add(t, ",\"threads\":%d,\"threads_at_entry\":%d,\"seen\":%u,\"capture\":\"%s\"",
-           story->threads, story->threads_at_entry, story->seen, story->capture);
+    text_add_number(t, ",\"child\":", (uint64_t)story->child);
+  text_add_number(t, ",\"threads\":", (uint64_t)story->threads);
+  text_add_number(t, ",\"threads_at_entry\":", (uint64_t)story->threads_at_entry);
+  text_add_number(t, ",\"seen\":", story->seen);
+  text_add_string(t, ",\"capture\":");
+  text_add_json(t, story->capture);
   if (story->redirected)
     text_add_string(t, ",\"redirected\":true");
   if (story->test[0]) {
     text_add_string(t, ",\"test\":");
     text_add_json(t, story->test);
   }
-  if (story->same_as[0])
-    text_add(t, ",\"same_as\":\"%s\"", story->same_as);
-  if (story->capture_ns)
-    text_add(t, ",\"capture_us\":%" PRIu64 ",\"stopped_us\":%" PRIu64, story->capture_ns / 1000,
-             story->stopped_ns / 1000);
+  if (story->same_as[0]) {
+    text_add_string(t, ",\"same_as\":");
+    text_add_json(t, story->same_as);
+  }
+  if (story->capture_ns) {
+    text_add_number(t, ",\"capture_us\":", story->capture_ns / 1000);
+    text_add_number(t, ",\"stopped_us\":", story->stopped_ns / 1000);
+  }
   if (story->why) {
     text_add(t, ",\"capture_why\":");
     text_add_json(t, story->why);
   }
-  if (story->evidence)
-    text_add(t, ",\"evidence\":\"0x%" PRIx64 "\"", story->evidence);
+  if (story->evidence) {
+    text_add_string(t, ",\"evidence\":\"");
+    text_add_hex(t, story->evidence);
+    text_add_string(t, "\"");
+  }
   if (!story->same_as[0]) {
     struct written written[WRITTEN] = {{.frames = NULL}};
     add_stack(t, "site", story, &story->site, true, written);
@@ -253,20 +270,22 @@ event_fork(struct text *t, const struct story *story)
     }
     text_add(t, "]");
   }
-  text_add(t, "}\n");
+  text_add_string(t, "}\n");
 }
 
 static void
 begin_outcome(struct text *t, const char *event)
 {
   event_begin(t, event, now_ns(CLOCK_REALTIME), 0);
-  text_add(t, ",\"fork\":\"%s\"", process.fork_id);
+  text_add_string(t, ",\"fork\":");
+  text_add_json(t, process.fork_id);
 }
 
 static void
 end_outcome(struct text *t)
 {
-  text_add(t, ",\"after_us\":%" PRIu64 "}\n", (now_ns(CLOCK_MONOTONIC) - process.forked_at) / 1000);
+  text_add_number(t, ",\"after_us\":", (now_ns(CLOCK_MONOTONIC) - process.forked_at) / 1000);
+  text_add_string(t, "}\n");
 }
 
 void
@@ -293,7 +312,7 @@ event_exit(struct text *t, int status)
 {
   begin_outcome(t, "exit");
   if (status != EVENT_STATUS_UNKNOWN)
-    text_add(t, ",\"status\":%d", status & 0xff);
+    text_add_number(t, ",\"status\":", status & 0xff);
   if (process.exec_error)
     text_add(t, ",\"exec_error\":\"%s\"", kernel_error_name(process.exec_error));
   end_outcome(t);

@@ -6,6 +6,7 @@
 #include "borrowed.h"
 #include "event.h"
 #include "futex.h"
+#include "in_child.h"
 #include "interpose.h"
 #include "learn.h"
 #include "memory.h"
@@ -348,7 +349,7 @@ FH_WRAPPER(posix_spawnp)(pid_t *pid, const char *file, const posix_spawn_file_ac
                                       EXEC_ADAPTED(environment, target)));
 }
 
-void
+IN_EACH_CHILD void
 exec_before_exit(int status)
 {
   int saved = errno;

@@ -8,6 +8,7 @@
 #include "descriptor.h"
 #include "futex.h"
 #include "guard.h"
+#include "in_child.h"
 #include "learn.h"
 #include "memory.h"
 #include "spinlock.h"
@@ -159,7 +160,10 @@ capture(void)
 static uint64_t
 kinds_of(int threads)
 {
-  return threads > thread_live() + 1 ? thread_kinds() | THREAD_KIND_REST : thread_kinds();
+  int live = thread_live();
+  uint64_t kinds = live ? thread_kinds() : 0;
+
+  return threads > live + 1 ? kinds | THREAD_KIND_REST : kinds;
 }
 
 static bool
@@ -223,12 +227,10 @@ instant_note(const struct registers *caller)
     copy_own_stack();
 }
 
-// First in the child. Leaks rather than frees: what was mapped stays.
-void
+// First in the child. Leaks rather than frees: what was mapped stays. Nothing here changes errno.
+IN_EACH_CHILD void
 instant_child(void)
 {
-  int saved = errno;
-
   // A process that had one thread has nothing to mend, and each write costs the child a page.
   if (!call.counted && thread_live() == 0 && !process.fork_id[0]) {
     call.entry = NULL;  // its next fork is one of its own
@@ -265,5 +267,4 @@ instant_child(void)
   }
   if (!call.telling)
     memset(&call, 0, sizeof call);
-  errno = saved;
 }

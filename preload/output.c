@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include "descriptor.h"
+#include "in_child.h"
 #include "kernel.h"
 #include "output_system.h"
 #include "process.h"
@@ -85,7 +86,7 @@ expand_pid(const char *pattern, char *path, size_t size)
   path[n] = 0;
 }
 
-bool
+IN_EACH_CHILD bool
 output_wants_events(void)
 {
   return process.events.value[0] || process_options()->log_path[0];

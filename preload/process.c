@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include "in_child.h"
 #include "kernel.h"
 #include "output.h"
 #include "sites_known.h"
@@ -23,13 +24,13 @@ now_ns(clockid_t clock)
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-bool
+IN_EACH_CHILD bool
 process_is_child(void)
 {
   return process.fork_id[0] && process.fork_pid == getpid();
 }
 
-const struct env_options *
+IN_EACH_CHILD const struct env_options *
 process_options(void)
 {
   static struct env_options options;

@@ -36,6 +36,8 @@ struct process {
   struct outcome *outcome;
   int exec_error;  // errno of an exec of the child that failed; 0: none did
   bool exec_told;  // by an event
+  // A fork child's: of threads.c, here since a page that a child writes is copied first.
+  _Atomic bool threads_left_behind;
   // As they were at the start; "" where they were not set, or too long.
   struct variable preload, options;
   const char *preload_name;         // "NAME=" of the variable that loads libraries

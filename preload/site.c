@@ -3,14 +3,19 @@
 #include "memory.h"
 #include "python_story.h"
 #include "story.h"
+#include "text_buffer.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 static struct site sites[SITES];
 static _Atomic int site_count;
+
+// What each fork counts stands together: a page that is written after a fork is copied first.
+static struct {
+  _Atomic unsigned forks, seen[SITES];
+} counts;
 
 // A part of the stack, read so that an address beyond its end is no fault: the same return address
 // does not promise a frame of the same size.
@@ -154,11 +159,32 @@ site_reported(const struct site *site, char id[32])
 {
   uint64_t reported = site->reported;
 
-  snprintf(id, 32, "%u.%u", (unsigned)(reported >> 32), (unsigned)reported);
+  struct text text = {.bytes = id, .size = 32};
+
+  text_add_number(&text, "", reported >> 32);
+  text_add_number(&text, ".", (uint32_t)reported);
 }
 
 bool
 site_full(void)
 {
   return atomic_load_explicit(&site_count, memory_order_acquire) == SITES;
+}
+
+unsigned
+site_next_fork(void)
+{
+  return ++counts.forks;
+}
+
+unsigned
+site_see(const struct site *site)
+{
+  return ++counts.seen[site - sites];
+}
+
+unsigned
+site_seen(const struct site *site)
+{
+  return counts.seen[site - sites];
 }

@@ -22,7 +22,6 @@ struct site {
   _Atomic uint64_t kinds;         // of the threads it was reported with
   uint32_t groups[SITE_GROUPS];   // hashes of their modules' names
   int group_count;
-  _Atomic unsigned seen;
 };
 
 // The site of the calling thread with this stack pointer in its fork handler, while these kinds of
@@ -43,3 +42,10 @@ void site_reported(const struct site *site, char id[32]);
 
 // No further site can be remembered.
 bool site_full(void);
+
+// The number of the next fork of this process, from 1.
+unsigned site_next_fork(void);
+
+// A fork of this site; how many there have been.
+unsigned site_see(const struct site *site);
+unsigned site_seen(const struct site *site);

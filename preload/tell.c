@@ -4,6 +4,7 @@
 #include "compare.h"
 #include "event.h"
 #include "futex.h"
+#include "in_child.h"
 #include "memory.h"
 #include "output.h"
 #include "python_story.h"
@@ -32,7 +33,7 @@ tell_any(void)
   return told == getpid();
 }
 
-void
+IN_EACH_CHILD void
 tell_child(void)
 {
   unwind_child();
@@ -121,7 +122,7 @@ tell_first(struct telling *telling)
                                     : site_add(call.registers.at[REG_SP], story->site.frames,
                                                story->site.count, python_story_place());
   if (site) {
-    story->seen = ++site->seen;
+    story->seen = site_see(site);
     if (!site_report(site, story, call.kinds, call.sequence))
       site_reported(site, story->same_as);
   }
@@ -195,7 +196,7 @@ tell_story(pid_t child, bool first, bool wants_event)
   task_own_name(story->thread);
   fill_gone(story);
   if (call.site) {
-    story->seen = call.site->seen;
+    story->seen = site_seen(call.site);
     site_reported(call.site, story->same_as);
   }
   if (redirect) {
@@ -245,7 +246,7 @@ tell(pid_t child)
   bool wants_event = output_wants_events();
 
   if (call.site)
-    call.site->seen++;
+    site_see(call.site);
   if (first || wants_event)
     tell_story(child, first, wants_event);
 }

@@ -5,6 +5,7 @@
 #include "exec.h"
 #include "fork.h"
 #include "guard.h"
+#include "in_child.h"
 #include "interpose.h"
 #include "learn.h"
 #include "memory.h"
@@ -118,7 +119,7 @@ static struct slot *
 slot_of(pid_t tid, size_t *first)
 {
   struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
-  size_t count = base ? used : 0, i = *first;
+  size_t count = base && !process.threads_left_behind ? used : 0, i = *first;
 
   for (size_t n = 0; n < count; n++, i++) {
     if (i >= count)
@@ -146,7 +147,7 @@ thread_named(pthread_t thread, const char *name)
 {
   struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
 
-  for (size_t i = 0; base && i < used; i++) {
+  for (size_t i = 0; base && !process.threads_left_behind && i < used; i++) {
     if (atomic_load_explicit(&tids[i], memory_order_acquire) > 0 && base[i].thread == thread)
       strncpy(base[i].name, name, sizeof base[i].name);
   }
@@ -182,6 +183,17 @@ thread_main(void *argument)
   return result;
 }
 
+// Most children never make a thread, and are spared the writes.
+static void
+forget_left_behind(void)
+{
+  for (size_t i = 0; i < used; i++)
+    release(i);
+  atomic_store_explicit(&live, 0, memory_order_relaxed);
+  thread_kinds_forget();
+  process.threads_left_behind = false;
+}
+
 int
 thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
             void *argument, const void *caller)
@@ -194,6 +206,8 @@ thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(
     return fh_real.pthread_create(thread, attributes, start, argument);
   become_real("called pthread_create", REAL_WHOLE);
   pthread_once(&once, before_first_thread);
+  if (process.threads_left_behind)
+    forget_left_behind();
   unsafe_calls_thread();
   learn_refuse("called pthread_create");
   struct slot *slot = claim(&i);
@@ -280,22 +294,15 @@ thread_memory(size_t *size)
   return atomic_load_explicit(&slots, memory_order_acquire);
 }
 
-int
+IN_EACH_CHILD int
 thread_live(void)
 {
-  return atomic_load_explicit(&live, memory_order_relaxed);
+  return process.threads_left_behind ? 0 : atomic_load_explicit(&live, memory_order_relaxed);
 }
 
-void
+IN_EACH_CHILD void
 thread_forget_others(void)
 {
-  for (size_t i = 0; i < used; i++) {
-    if (atomic_load_explicit(&tids[i], memory_order_relaxed) != FREE)
-      atomic_store_explicit(&tids[i], FREE, memory_order_relaxed);
-  }
-  // A write is a page of its own for the child: only where there is something to forget.
-  if (live) {
-    atomic_store_explicit(&live, 0, memory_order_relaxed);
-    thread_kinds_forget();
-  }
+  if (thread_live() > 0)
+    process.threads_left_behind = true;
 }

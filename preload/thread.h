@@ -53,5 +53,5 @@ const void *thread_memory(size_t *size);
 // Threads made by pthread_create() in this process that have not begun to end.
 int thread_live(void);
 
-// In a fork child: the other threads are gone. Async-signal-safe.
+// In a fork child: the other threads are gone, and no longer found. Async-signal-safe.
 void thread_forget_others(void);

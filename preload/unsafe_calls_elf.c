@@ -7,6 +7,7 @@
 #include "borrow_ids.h"
 #include "borrow_signals.h"
 #include "close.h"
+#include "in_child.h"
 #include "learn.h"
 #include "next_symbol.h"
 #include "raw_syscall.h"
@@ -195,7 +196,7 @@ unsafe_calls_learn(bool learns)
     forkhound_watched &= (unsigned char)~LEARNS;
 }
 
-void
+IN_EACH_CHILD void
 unsafe_calls_watch(void)
 {
   if (forkhound_watched & WATCHED) {  // of the parent, which is such a child too

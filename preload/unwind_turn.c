@@ -1,3 +1,4 @@
+#include "in_child.h"
 #include "spinlock.h"
 #include "unwind.h"
 
@@ -16,7 +17,7 @@ unwind_leave(void)
   spinlock_release(&unwinding);
 }
 
-void
+IN_EACH_CHILD void
 unwind_child(void)
 {
   spinlock_poison(&unwinding);

@@ -1,6 +1,7 @@
 #include "learn_parts.h"
 
 #include "futex.h"
+#include "in_child.h"
 #include "process.h"
 #include "return_trap.h"
 #include "unsafe_calls.h"
@@ -15,7 +16,7 @@ static struct learn *watched;
 static pid_t watched_pid;
 static bool exec_failed;
 
-bool
+IN_EACH_CHILD bool
 learn_watches(void)
 {
   return watched && watched_pid == getpid();
@@ -130,7 +131,7 @@ learn_exec(void)
   errno = saved;
 }
 
-void
+IN_EACH_CHILD void
 learn_exit(void)
 {
   int saved = errno;

@@ -7,6 +7,7 @@
 #include "descriptor.h"
 #include "ender.h"
 #include "futex.h"
+#include "in_child.h"
 #include "instant.h"
 #include "libc_layout.h"
 #include "oom_score.h"
@@ -169,7 +170,7 @@ borrow_parent_waits(const struct borrow *b)
          pthread_getcpuclockid(pthread_self(), &unused) == 0;
 }
 
-void
+IN_EACH_CHILD void
 borrow_exec(const char *path)
 {
   struct borrow *b = borrowed;
@@ -199,7 +200,7 @@ borrow_exec_failed(void)
   atomic_store(&b->gate, GATE_OPEN);
 }
 
-void
+IN_EACH_CHILD void
 borrow_exit(int status)
 {
   struct borrow *b = borrowed;
@@ -214,7 +215,7 @@ borrow_exit(int status)
     RAW(SYS_exit_group, status);
 }
 
-void
+IN_EACH_CHILD void
 borrow_forget(void)
 {
   borrow_pool_forget();

@@ -1,6 +1,7 @@
 #include "borrow_pool.h"
 
 #include "borrow.h"
+#include "in_child.h"
 #include "memory.h"
 
 #include <stdatomic.h>
@@ -54,7 +55,7 @@ borrow_pool_give(struct borrow *b)
   atomic_store(&b->used, false);
 }
 
-void
+IN_EACH_CHILD void
 borrow_pool_forget(void)
 {
   for (int i = 0; i < MOST && pool[i]; i++)

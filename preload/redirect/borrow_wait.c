@@ -3,6 +3,7 @@
 #include "borrow.h"
 #include "call.h"
 #include "futex.h"
+#include "in_child.h"
 #include "raw_syscall.h"
 #include "redirect_site.h"
 #include "redirect_tell.h"
@@ -109,7 +110,7 @@ borrow_wait_for(struct borrow *b, pid_t child)
   }
 }
 
-void
+IN_EACH_CHILD void
 borrow_wait_forget(void)
 {
   spinlock_renew(&adopting);
