@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { FRAMES_HASHED = 64, FRAME_BYTES = 128 };
+enum { FRAME_BYTES = 128, FRAMES_AHEAD = 16 };
 
 bool
 python_process_of(const struct python *python, struct python_process *process)
@@ -31,9 +31,9 @@ pointer(const struct pages_source *source, uint64_t address)
   return read_bytes(source, address, &word, sizeof word) ? word : 0;
 }
 
-uint64_t
-python_state_find(const struct python_process *process, const struct pages_source *source,
-                  uint64_t descriptor)
+static uint64_t
+find_state(const struct python_process *process, const struct pages_source *source,
+           uint64_t descriptor)
 {
   const struct python_layout *l = &process->layout;
   uint64_t interpreter = pointer(source, process->runtime + l->interpreters_head);
@@ -89,37 +89,89 @@ instruction_of(const struct python_layout *l, const struct pages_source *source,
   return instruction - python_copy(l, code, copy, read_word, &source);
 }
 
-uint64_t
-python_place_hash(const struct python_process *process, const struct pages_source *source,
-                  uint64_t state, uint64_t descriptor)
+// The next frames, as many as fit, read at once from where they were.
+struct ahead {
+  int first, count;
+  bool there[FRAMES_AHEAD];
+  unsigned char bytes[FRAMES_AHEAD][FRAME_BYTES];
+};
+
+static void
+read_ahead(const struct python_process *process, const struct pages_source *source,
+           const struct python_trail *trail, int first, struct ahead *ahead)
+{
+  int left = trail->count - first;
+
+  ahead->first = first;
+  ahead->count = left < FRAMES_AHEAD ? left : FRAMES_AHEAD;
+  if (ahead->count > 0)
+    source->read(source->context, trail->frames + first, process->frame_bytes, ahead->count,
+                 ahead->bytes, ahead->there);
+}
+
+// The i-th frame, which is at `address`; NULL where it cannot be read.
+static const unsigned char *
+frame_at(const struct python_process *process, const struct pages_source *source,
+         struct python_trail *trail, int i, uint64_t address, struct ahead *ahead)
+{
+  if (i == ahead->first + FRAMES_AHEAD)
+    read_ahead(process, source, trail, i, ahead);
+  int k = i - ahead->first;
+  unsigned char *bytes = ahead->bytes[0] + (size_t)k * process->frame_bytes;
+  if (k < ahead->count && trail->frames[i] == address && ahead->there[k])
+    return bytes;
+  trail->frames[i] = address;
+  return read_bytes(source, address, bytes, process->frame_bytes) ? bytes : NULL;
+}
+
+// 0: the state is not, or no more, that thread's, or its frames cannot be read.
+static uint64_t
+hash_frames(const struct python_process *process, const struct pages_source *source,
+            uint64_t descriptor, struct python_trail *trail)
 {
   const struct python_layout *l = &process->layout;
-  unsigned char bytes[FRAME_BYTES];
-  uint64_t hash = 1;
+  struct ahead ahead;
+  uint64_t hash = 1, state = trail->state;
+  int i = 0;
 
-  if (pointer(source, state + l->thread_id) != descriptor)
+  if (!state || pointer(source, state + l->thread_id) != descriptor)
     return 0;
   uint64_t frame = pointer(source, state + l->thread_frame);
   if (frame && l->cframe_frame != PYTHON_ABSENT)
     frame = pointer(source, frame + l->cframe_frame);
-  for (int i = 0; i < FRAMES_HASHED && frame; i++) {
-    if (!read_bytes(source, frame, bytes, process->frame_bytes))
+  read_ahead(process, source, trail, 0, &ahead);
+  for (; i < PYTHON_TRAIL && frame; i++) {
+    const unsigned char *bytes = frame_at(process, source, trail, i, frame, &ahead);
+    if (!bytes)
       return 0;
     uint64_t code = word_at(bytes, l->frame_code) & ~l->frame_tag;
     hash = mix(mix(hash, code), instruction_of(l, source, bytes, code));
     frame = word_at(bytes, l->frame_back);
   }
+  trail->count = i;
   return hash;
 }
 
+// A thread keeps its state as long as it lives, most often.
 uint64_t
-python_place_of(struct python *python, uint64_t descriptor, uint64_t *state)
+python_place_hash(const struct python_process *process, const struct pages_source *source,
+                  uint64_t descriptor, struct python_trail *trail)
+{
+  uint64_t hash = hash_frames(process, source, descriptor, trail);
+
+  if (hash)
+    return hash;
+  trail->count = 0;
+  trail->state = find_state(process, source, descriptor);
+  return hash_frames(process, source, descriptor, trail);
+}
+
+uint64_t
+python_place_of(struct python *python, uint64_t descriptor, struct python_trail *trail)
 {
   struct pages_source kept = pages_as_source(&python->pages);
   struct python_process process;
 
-  if (!python_process_of(python, &process))
-    return 0;
-  *state = python_state_find(&process, &kept, descriptor);
-  return *state ? python_place_hash(&process, &kept, *state, descriptor) : 0;
+  return python_process_of(python, &process) ? python_place_hash(&process, &kept, descriptor, trail)
+                                             : 0;
 }

@@ -15,15 +15,19 @@ struct python_process {
 // False where `python` found no interpreter that can be read.
 bool python_process_of(const struct python *python, struct python_process *process);
 
-// Where the thread with this pthread_t is, as python_place_hash() has it, by what the reader has
-// read already; and its thread state. 0: it has none, or its frames cannot be read.
-uint64_t python_place_of(struct python *python, uint64_t descriptor, uint64_t *state);
+// What was found of a thread, to find it sooner when it is looked for again: its state, 0 where it
+// has none, and its frames, which mostly are where they were.
+enum { PYTHON_TRAIL = 64 };
+struct python_trail {
+  uint64_t state;
+  int count;
+  uint64_t frames[PYTHON_TRAIL];
+};
 
-// The thread state of the thread with this pthread_t, or 0.
-uint64_t python_state_find(const struct python_process *process, const struct pages_source *source,
-                           uint64_t descriptor);
-
-// Of the thread's frames, where each is in its code; equal for equal stacks of the same code. 0:
-// the state is not, or no more, that thread's, or its frames cannot be read.
+// Of the frames of the thread with this pthread_t, where each is in its code; equal for equal
+// stacks of the same code. 0: it has no frames, or they cannot be read.
 uint64_t python_place_hash(const struct python_process *process, const struct pages_source *source,
-                           uint64_t state, uint64_t descriptor);
+                           uint64_t descriptor, struct python_trail *trail);
+
+// The same, by what the reader has read already.
+uint64_t python_place_of(struct python *python, uint64_t descriptor, struct python_trail *trail);

@@ -40,17 +40,19 @@ compare_in_child(const struct snapshot *s, struct outcome *outcome)
     const struct snapshot_thread *t = &s->threads[i];
     unsigned char now[COMPARED];
     size_t length = compared_length(t);
-    if (length > 0)
-      outcome->same[i] = verdict(t, now, memory_copy_alone(now, length, t->registers.at[REG_SP]));
+    if (length == 0)
+      continue;
+    size_t copied = memory_copy_alone(now, length, t->registers.at[REG_SP]);
+    outcome->same[i] = verdict(t, now, copied);
   }
   futex_set(&outcome->compared, 1);
 }
 
-// False where there is something to compare, and nothing of it can be read.
+// False where nothing can be read.
 static bool
 compare_memory(const struct snapshot *s, struct outcome *outcome, long memory)
 {
-  bool any = false, wanted = false;
+  bool any = false;
 
   for (int i = 0; i < s->count && !outcome->compared; i++) {
     const struct snapshot_thread *t = &s->threads[i];
@@ -59,18 +61,29 @@ compare_memory(const struct snapshot *s, struct outcome *outcome, long memory)
     if (length == 0)
       continue;
     size_t copied = memory_copy_from(memory, now, length, t->registers.at[REG_SP]);
-    wanted = true;
     any = any || copied > 0;
     // Read before the child was done comparing, so before it could change anything.
     if (any && !outcome->compared)
       outcome->same[i] = verdict(t, now, copied);
   }
-  return any || !wanted;
+  return any || outcome->compared;
+}
+
+static bool
+has_copies(const struct snapshot *s)
+{
+  for (int i = 0; i < s->count; i++) {
+    if (compared_length(&s->threads[i]) > 0)
+      return true;
+  }
+  return false;
 }
 
 void
 compare_from_parent(const struct snapshot *s, struct outcome *outcome, pid_t child)
 {
+  if (!has_copies(s))
+    return;
   long memory = memory_open(child);
   bool read = memory >= 0 && compare_memory(s, outcome, memory);
 

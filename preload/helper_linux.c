@@ -3,6 +3,7 @@
 // write the errno of the thread that forks, or wait for a lock that a stopped thread holds.
 #include "snapshot_linux.h"
 
+#include "descriptor.h"
 #include "futex.h"
 #include "nofault.h"
 #include "raw_syscall.h"
@@ -17,10 +18,30 @@
 
 enum {
   CALLS_BEFORE_CLONE = 4096,  // system calls of the caller after which exact mode gives up
-  // The last bytes of the snapshot's mapping.
-  HELPER_STACK = SNAPSHOT_HELPER_BYTES / 2,
-  TLS_BLOCK = 4096,
+  STACK = 64 * 1024,
+  OWN_TLS = 16 * 1024,  // more than our variables of a thread take
+  TCB = 4096,           // what glibc may look at of the thread block
+  WAIT_NS = 20000000,
+  WAITS = 50,
 };
+
+// Code that runs in the helper may look at a variable of ours (descriptor.h). It finds it, as the
+// loader has placed it, below the thread block, behind those of the program: there all is 0.
+static size_t
+tls_bytes(void)
+{
+  const char *thread_block;
+
+  __asm__("movq %%fs:0, %0" : "=r"(thread_block));
+  size_t below = (size_t)(thread_block - (const char *)&descriptor_unlisted);
+  return (below + OWN_TLS) / 4096 * 4096;
+}
+
+size_t
+helper_bytes(void)
+{
+  return STACK + tls_bytes() + TCB;
+}
 
 // clone(2) with a stack and TLS block of our own; the task runs entry(argument), then exits.
 long forkhound_clone_task(unsigned long flags, void *stack_top, void *tls, int (*entry)(void *),
@@ -56,10 +77,25 @@ __asm__(".text\n"
         ".size forkhound_clone_task,.-forkhound_clone_task\n");
 
 static void
-wait_for(_Atomic int *word)
+wait_a_while(_Atomic int *word)
 {
-  while (!futex_spin(word, FUTEX_SPIN_NS))
-    RAW(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+  const struct timespec limit = {0, WAIT_NS};
+
+  if (!futex_spin(word, FUTEX_SPIN_NS))
+    RAW(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, &limit, 0, 0);
+}
+
+// In the helper: false where its process has ended, or the caller does not come to it. It would
+// keep the memory and the descriptors.
+static bool
+may_go(struct helper *h)
+{
+  for (int i = 0; i < WAITS && !h->go; i++) {
+    wait_a_while(&h->go);
+    if (RAW(SYS_getppid) != h->pid)
+      return false;
+  }
+  return h->go;
 }
 
 static void
@@ -85,7 +121,8 @@ take_now(void *argument)
   struct helper *h = argument;
 
   begin();
-  wait_for(&h->go);
+  if (!may_go(h))
+    return 0;
   stop_others(h);
   release_others(h);
   return 0;
@@ -133,7 +170,8 @@ take_at_clone(void *argument)
   int status, at_clone = 0;
 
   begin();
-  wait_for(&h->go);
+  if (!may_go(h))
+    return 0;
   if (RAW(SYS_ptrace, PTRACE_SEIZE, h->caller, 0, PTRACE_O_TRACESYSGOOD) < 0 ||
       RAW(SYS_ptrace, PTRACE_INTERRUPT, h->caller, 0, 0) < 0 || !caller_stops(h, &status)) {
     set(&h->ready, 2);
@@ -158,15 +196,15 @@ run_function(void *argument)
 
   begin();
   h->function(h->argument);
+  h->done = true;
   return 0;
 }
 
 static void
 start(struct helper *h, int (*entry)(void *))
 {
-  struct snapshot *s = h->snapshot;
-  unsigned char *stack = (unsigned char *)s + s->mapped - SNAPSHOT_HELPER_BYTES;
-  unsigned char *tcb = stack + HELPER_STACK + TLS_BLOCK;
+  unsigned char *stack_top = (unsigned char *)h + STACK;
+  unsigned char *tcb = stack_top + tls_bytes();
   uint64_t canary;
 
   // The thread block that compiled code looks at: its own address, and the stack protector's value.
@@ -181,7 +219,7 @@ start(struct helper *h, int (*entry)(void *))
   uint64_t old;
   RAW(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, &old, sizeof old);
   h->task = forkhound_clone_task(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED | CLONE_SETTLS,
-                                 stack + HELPER_STACK, tcb, entry, h);
+                                 stack_top, tcb, entry, h);
   RAW(SYS_rt_sigprocmask, SIG_SETMASK, &old, 0, sizeof old);
 }
 
@@ -199,17 +237,27 @@ start_tracing(struct helper *h, int (*entry)(void *))
   set(&h->go, 1);
 }
 
-// Whether it came to its end.
-static bool
+static void
 wait_end(const struct helper *h)
 {
   int status;
-  long n;
 
-  do {
-    n = RAW(SYS_wait4, h->task, &status, __WALL, 0);
-  } while (n == -EINTR);
-  return n == h->task && status == 0;
+  while (RAW(SYS_wait4, h->task, &status, __WALL, 0) == -EINTR)
+    continue;
+}
+
+// Until the caller may go on to fork; false where the helper has ended.
+static bool
+wait_ready(struct helper *h)
+{
+  siginfo_t info = {.si_pid = 0};
+
+  while (!h->ready && info.si_pid == 0) {
+    wait_a_while(&h->ready);
+    if (RAW(SYS_waitid, P_PID, h->task, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) < 0)
+      break;
+  }
+  return h->ready == 1;
 }
 
 static void
@@ -217,7 +265,7 @@ finish(struct helper *h)
 {
   if (h->task < 0)
     return;
-  (void)wait_end(h);
+  wait_end(h);
   if (h->snapshot->yama)
     RAW(SYS_prctl, PR_SET_PTRACER, 0, 0, 0, 0);
 }
@@ -233,9 +281,7 @@ bool
 helper_run_exact(struct helper *h)
 {
   start_tracing(h, take_at_clone);
-  if (h->task >= 0)
-    wait_for(&h->ready);
-  if (h->task >= 0 && h->ready == 1)
+  if (h->task >= 0 && wait_ready(h))
     return true;
   finish(h);
   return false;
@@ -250,6 +296,9 @@ helper_finish_exact(struct helper *h)
 bool
 helper_run_function(struct helper *h)
 {
+  h->done = false;
   start(h, run_function);
-  return h->task >= 0 && wait_end(h);
+  if (h->task >= 0)
+    wait_end(h);
+  return h->done;
 }

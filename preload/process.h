@@ -13,6 +13,8 @@
 
 enum { OUTCOME_NONE, OUTCOME_EXEC, OUTCOME_EXIT };
 
+enum { THREADS_KNOWN, THREADS_LEFT_BEHIND, THREADS_BEING_FORGOTTEN };
+
 // Shared by parent and child of one multithreaded fork (MAP_SHARED).
 struct outcome {
   _Atomic int ended;     // futex: an enum of OUTCOME_ once the child exec'd or ended
@@ -36,8 +38,8 @@ struct process {
   struct outcome *outcome;
   int exec_error;  // errno of an exec of the child that failed; 0: none did
   bool exec_told;  // by an event
-  // A fork child's: of threads.c, here since a page that a child writes is copied first.
-  _Atomic bool threads_left_behind;
+  // What thread.c knows of the threads: here, since each page that a fork child writes is copied.
+  _Atomic int threads;  // THREADS_...
   // As they were at the start; "" where they were not set, or too long.
   struct variable preload, options;
   const char *preload_name;         // "NAME=" of the variable that loads libraries

@@ -16,7 +16,7 @@
 
 static _Atomic bool found, process_known;
 static struct python_process process_read;  // written once, before process_known
-static __thread uint64_t own_state;         // of the calling thread, found last
+static __thread struct python_trail trail;  // of the calling thread
 static int modules_without;  // how many modules there were when none was an interpreter
 static void *memory;
 static size_t mapped;
@@ -49,7 +49,8 @@ struct reading {
   const struct pages_source *source;
   void *pages;
   uint64_t descriptor;  // pthread_self() of the thread that forks
-  uint64_t place, state;
+  struct python_trail *trail;
+  uint64_t place;
 };
 
 static void
@@ -126,7 +127,7 @@ read_threads(struct python *python, struct reading *reading)
   fill(python, &story->python, story->tid, &next);
   for (int i = 0; i < story->other_count; i++)
     fill(python, &story->others[i].python, story->others[i].tid, &next);
-  reading->place = python_place_of(python, reading->descriptor, &reading->state);
+  reading->place = python_place_of(python, reading->descriptor, reading->trail);
   story->interpreter = python;
 }
 
@@ -156,7 +157,11 @@ python_story_fill(struct story *story, struct snapshot *snapshot, void *pages)
 {
   const struct modules *modules = story->modules;
   size_t most = (size_t)process_options()->max_frames * sizeof(struct python_frame);
-  struct reading reading = {story, &own_memory_directly, pages, (uint64_t)pthread_self(), 0, 0};
+  struct reading reading = {.story = story,
+                            .source = &own_memory_directly,
+                            .pages = pages,
+                            .descriptor = (uint64_t)pthread_self(),
+                            .trail = &trail};
   bool begun = false;
 
   if (!modules || modules->count == modules_without)
@@ -174,7 +179,6 @@ python_story_fill(struct story *story, struct snapshot *snapshot, void *pages)
   }
   if (!story->interpreter)
     python_story_free();
-  own_state = reading.state;
   return reading.place;
 }
 
@@ -186,19 +190,12 @@ python_story_free(void)
   memory = NULL;
 }
 
-// A thread keeps its state as long as it lives, most often.
 uint64_t
 python_story_place(void)
 {
-  uint64_t self = (uint64_t)pthread_self();
-
-  if (!process_known)
-    return 0;
-  uint64_t hash = own_state ? python_place_hash(&process_read, &own_memory, own_state, self) : 0;
-  if (hash)
-    return hash;
-  own_state = python_state_find(&process_read, &own_memory, self);
-  return own_state ? python_place_hash(&process_read, &own_memory, own_state, self) : 0;
+  return process_known
+             ? python_place_hash(&process_read, &own_memory, (uint64_t)pthread_self(), &trail)
+             : 0;
 }
 
 // pytest keeps it up to date with os.environ, which is the environment of the process too.

@@ -10,9 +10,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// Room for a helper's stack and thread block, at the end of the mapping.
-enum { SNAPSHOT_HELPER_BYTES = 128 * 1024 };
-
 struct snapshot {
   size_t mapped;  // bytes of this mapping
   int count, most;
@@ -23,6 +20,7 @@ struct snapshot {
   uint64_t capture_ns, stop_began, stopped_ns;
   bool yama;           // PR_SET_PTRACER was needed (Linux)
   size_t stack_bytes;  // of each stack, at most
+  void *helper;        // memory of the helper task (Linux)
   unsigned char *copies;
   size_t copied;                     // bytes of copies
   struct snapshot_thread threads[];  // one more than `most`: a tid of 0 follows the last

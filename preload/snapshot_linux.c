@@ -14,33 +14,24 @@
 
 enum { RED_ZONE = 128 };  // bytes below sp that a leaf function may use (x86-64 psABI 3.2.2)
 
-// Of the used part of a stack; 0: nothing. glibc puts the thread's block, which fs points to, at
-// the top of it.
-static size_t
-used_length(const struct snapshot *s, const struct snapshot_thread *t)
-{
-  uint64_t sp = t->registers.at[REG_SP], top = t->thread_pointer;
-
-  if (t->how == SNAPSHOT_NONE || t->copy || sp < RED_ZONE)
-    return 0;
-  if (top > sp && top - (sp - RED_ZONE) < s->stack_bytes)
-    return top - (sp - RED_ZONE);
-  return s->stack_bytes;
-}
-
-// The copies stand close together: a page for each would cost more than the copying.
+// The copies stand close together: a page for each would cost more than the copying. glibc puts the
+// thread's block, which fs points to, at the top of its stack: up to there it is memory. What else
+// follows a stack pointer may be a device's, which the kernel alone refuses to read.
 void
 snapshot_copy_stacks(struct snapshot *s, int first, int end,
                      size_t (*copy)(void *to, size_t length, uint64_t address))
 {
   for (int i = first; i < end; i++) {
     struct snapshot_thread *t = &s->threads[i];
-    size_t length = used_length(s, t);
-    if (length == 0)
+    uint64_t sp = t->registers.at[REG_SP], top = t->thread_pointer;
+    if (t->how == SNAPSHOT_NONE || t->copy || sp < RED_ZONE)
       continue;
-    t->copy_at = t->registers.at[REG_SP] - RED_ZONE;
+    uint64_t at = sp - RED_ZONE;
+    bool bounded = top > sp && top - at < s->stack_bytes;
+    t->copy_at = at;
     t->copy = s->copies + s->copied;
-    t->copy_length = copy(s->copies + s->copied, length, t->copy_at);
+    t->copy_length =
+        bounded ? copy(t->copy, top - at, at) : memory_copy(t->copy, s->stack_bytes, at);
     s->copied += t->copy_length;
   }
 }
@@ -153,13 +144,6 @@ complete(struct snapshot *s, const struct helper *h)
     complete_from_proc(s, h->pid, h->caller);
 }
 
-// At the far end of the helper's stack.
-static struct helper *
-helper_of(struct snapshot *s)
-{
-  return (struct helper *)(void *)((unsigned char *)s + s->mapped - SNAPSHOT_HELPER_BYTES);
-}
-
 struct snapshot *
 snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
 {
@@ -168,7 +152,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
   uint64_t begin = kernel_clock();
   size_t table = sizeof(struct snapshot) + ((size_t)most + 1) * sizeof(struct snapshot_thread);
   size_t per_thread = stack_bytes + 1 + sizeof(int);  // copy, progress, wait status
-  size_t size = table + (size_t)most * per_thread + 64 + SNAPSHOT_HELPER_BYTES;
+  size_t size = table + (size_t)most * per_thread + 64 + helper_bytes();
 
   table = (table + 63) / 64 * 64;
   size = (size + 64 + 4095) / 4096 * 4096;
@@ -182,7 +166,9 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
   s->stack_bytes = stack_bytes;
   s->copies = (unsigned char *)s + table;
 
-  struct helper *h = helper_of(s);
+  s->helper = (unsigned char *)s + size - helper_bytes();
+
+  struct helper *h = s->helper;
   h->snapshot = s;
   h->pid = pid;
   h->caller = caller;
@@ -202,7 +188,7 @@ snapshot_take(int most, size_t stack_bytes, enum capture_mode mode)
 void
 snapshot_finish(struct snapshot *s)
 {
-  struct helper *h = helper_of(s);
+  struct helper *h = s->helper;
 
   if (!s->at_clone)
     return;
@@ -215,7 +201,7 @@ snapshot_finish(struct snapshot *s)
 bool
 snapshot_run_helper(struct snapshot *s, void (*function)(void *), void *argument, bool *begun)
 {
-  struct helper *h = helper_of(s);
+  struct helper *h = s->helper;
 
   *begun = false;
   if (!s->stopped || sanitizer_refuses())

@@ -5,6 +5,7 @@
 #include "snapshot.h"
 #include "task_linux.h"
 
+// At the start of its memory: the far end of its stack.
 struct helper {
   struct snapshot *snapshot;
   pid_t pid, caller;
@@ -13,6 +14,7 @@ struct helper {
   _Atomic int ready;  // futex, exact mode: 1 the caller may go on to fork, 2 it cannot be traced
   void (*function)(void *);  // of snapshot_run_helper()
   void *argument;
+  _Atomic bool done;
 };
 
 // A new thread in the snapshot, if it is not the caller and not listed yet; to be called for each
@@ -29,7 +31,7 @@ void snapshot_list(pid_t tid, void *listing);
 void snapshot_from_proc(struct snapshot_thread *t, const struct task_syscall *call);
 
 // Copies the used parts of the stacks of threads [first, end) that have registers and no copy.
-// `copy`: memory_copy() or, in the helper task, nofault_copy().
+// `copy`: memory_copy() or, in the helper task, nofault_copy(), for those whose end is known.
 void snapshot_copy_stacks(struct snapshot *s, int first, int end,
                           size_t (*copy)(void *to, size_t length, uint64_t address));
 
@@ -37,7 +39,9 @@ void snapshot_copy_stacks(struct snapshot *s, int first, int end,
 void stop_others(struct helper *h);
 void release_others(struct helper *h);
 
-// helper_linux.c: starts the helper task and waits for its end.
+// helper_linux.c: the size of its memory.
+size_t helper_bytes(void);
+// Starts the helper task and waits for its end.
 void helper_run(struct helper *h);
 // Exact mode: the others stop when the caller enters clone(). False where that cannot be.
 bool helper_run_exact(struct helper *h);

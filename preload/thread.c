@@ -7,6 +7,7 @@
 #include "guard.h"
 #include "in_child.h"
 #include "interpose.h"
+#include "kernel.h"
 #include "learn.h"
 #include "memory.h"
 #include "process.h"
@@ -119,7 +120,7 @@ static struct slot *
 slot_of(pid_t tid, size_t *first)
 {
   struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
-  size_t count = base && !process.threads_left_behind ? used : 0, i = *first;
+  size_t count = base && process.threads == THREADS_KNOWN ? used : 0, i = *first;
 
   for (size_t n = 0; n < count; n++, i++) {
     if (i >= count)
@@ -147,7 +148,7 @@ thread_named(pthread_t thread, const char *name)
 {
   struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
 
-  for (size_t i = 0; base && !process.threads_left_behind && i < used; i++) {
+  for (size_t i = 0; base && process.threads == THREADS_KNOWN && i < used; i++) {
     if (atomic_load_explicit(&tids[i], memory_order_acquire) > 0 && base[i].thread == thread)
       strncpy(base[i].name, name, sizeof base[i].name);
   }
@@ -183,15 +184,22 @@ thread_main(void *argument)
   return result;
 }
 
-// Most children never make a thread, and are spared the writes.
+// Most children never make a thread, and are spared the writes. Threads made past us may come here
+// at once.
 static void
 forget_left_behind(void)
 {
-  for (size_t i = 0; i < used; i++)
-    release(i);
-  atomic_store_explicit(&live, 0, memory_order_relaxed);
-  thread_kinds_forget();
-  process.threads_left_behind = false;
+  int left = THREADS_LEFT_BEHIND;
+
+  if (atomic_compare_exchange_strong(&process.threads, &left, THREADS_BEING_FORGOTTEN)) {
+    for (size_t i = 0; i < used; i++)
+      release(i);
+    atomic_store_explicit(&live, 0, memory_order_relaxed);
+    thread_kinds_forget();
+    process.threads = THREADS_KNOWN;
+  }
+  while (process.threads != THREADS_KNOWN)
+    kernel_yield();
 }
 
 int
@@ -206,7 +214,7 @@ thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(
     return fh_real.pthread_create(thread, attributes, start, argument);
   become_real("called pthread_create", REAL_WHOLE);
   pthread_once(&once, before_first_thread);
-  if (process.threads_left_behind)
+  if (process.threads != THREADS_KNOWN)
     forget_left_behind();
   unsafe_calls_thread();
   learn_refuse("called pthread_create");
@@ -297,12 +305,12 @@ thread_memory(size_t *size)
 IN_EACH_CHILD int
 thread_live(void)
 {
-  return process.threads_left_behind ? 0 : atomic_load_explicit(&live, memory_order_relaxed);
+  return process.threads == THREADS_KNOWN ? atomic_load_explicit(&live, memory_order_relaxed) : 0;
 }
 
 IN_EACH_CHILD void
 thread_forget_others(void)
 {
-  if (thread_live() > 0)
-    process.threads_left_behind = true;
+  if (thread_live() > 0 || process.threads == THREADS_BEING_FORGOTTEN)
+    process.threads = THREADS_LEFT_BEHIND;
 }

@@ -1,9 +1,10 @@
 // truth: forks=1 threads=5 entry=fork exit=0
 // Threads whose stacks an unwinder cannot trust: one on a heap stack (makecontext), one whose stack
 // pointer leads nowhere, one whose return addresses are overwritten, one at the end of its mapping.
-// Each ends its own unwind, and nothing else.
+// Each ends its own unwind, and nothing else: no handler of the program's runs for a wrong address.
 #include <linux/futex.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -85,6 +86,12 @@ overwritten(void *unused)
   return unused;
 }
 
+static void
+on_fault(int number)
+{
+  _exit(number);
+}
+
 int
 main(void)
 {
@@ -92,6 +99,8 @@ main(void)
   pthread_t thread;
   int status;
 
+  signal(SIGSEGV, on_fault);
+  signal(SIGBUS, on_fault);
   pthread_barrier_init(&started, NULL, 5);
   for (int i = 0; i < 4; i++)
     pthread_create(&thread, NULL, routines[i], NULL);

@@ -154,3 +154,11 @@ def test_first_process_of_a_namespace():
     assert run.status == 0, (run.status, run.err)
     (fork,) = run.named("fork")
     assert fork["capture"] == "proc" and "PID namespace" in fork["capture_why"], fork
+
+
+def test_process_that_ends_while_it_forks():
+    """What it leaves behind must not keep its pipe open: then this would wait."""
+    program = build_program("end_meanwhile")
+    for microseconds in range(0, 400, 4):
+        run = execute([program, microseconds], env=environment(LD_PRELOAD=str(LIBRARY)))
+        assert run.returncode == 0, run.stderr
