@@ -1,4 +1,4 @@
-// truth: forks=4 threads=2 entry=fork exit=0
+// truth: forks=4 threads=2 entry=fork
 // A program with variables of a thread that take more than the stack of a small thread: what it has
 // open is the same after forks.
 #include "idle.h"
