@@ -2,6 +2,7 @@
 #include "python.h"
 
 #include "python_layout.h"
+#include "python_place.h"
 #include "python_published.h"
 
 #include <criterion/criterion.h>
@@ -665,6 +666,42 @@ mutate_used(void)
     image[at] = (unsigned char)(any() % 4 ? any() : image[at] ^ 1u << any() % 8);
     n--;
   }
+}
+
+// Where frames were before helps to find them, and misleads nobody when they have moved.
+Test(python, places)
+{
+  static const struct pages_source source = {.read = read_image};
+  void *memory = malloc(PYTHON_MEMORY);
+  bool found;
+
+  for (int version = OLDEST; version <= NEWEST; version++) {
+    const struct python_layout *l = put_process(version);
+    struct python *python = open_image(memory, &found);
+    struct python_process process;
+    cr_assert(python_process_of(python, &process));
+    struct python_trail trail = {0}, other = {0}, none = {0};
+    uint64_t first = BASE + DESCRIPTORS, second = first + 16;
+    uint64_t hash = python_place_hash(&process, &source, first, &trail);
+    cr_assert_neq(hash, 0, "%d", version);
+    cr_assert_eq(python_place_hash(&process, &source, first, &trail), hash);
+    cr_assert_eq(python_place_of(python, first, &other), hash);
+    cr_assert_eq(python_place_hash(&process, &source, second, &other),
+                 python_place_hash(&process, &source, second, &none));
+    cr_assert_eq(other.state, BASE + STATES + STATE_BYTES);
+    // Its innermost frame has returned.
+    uint32_t innermost =
+        l->cframe_frame == PYTHON_ABSENT ? STATES + l->thread_frame : CFRAMES + l->cframe_frame;
+    uint64_t next;
+    memcpy(&next, image + (trail.frames[0] - BASE) + l->frame_back, sizeof next);
+    put(innermost, next, 8);
+    uint64_t returned = python_place_hash(&process, &source, first, &trail);
+    cr_assert_neq(returned, hash);
+    struct python_trail empty = {0};
+    cr_assert_eq(python_place_hash(&process, &source, first, &empty), returned);
+    cr_assert_eq(python_place_hash(&process, &source, first + 8, &trail), 0);
+  }
+  free(memory);
 }
 
 static void
