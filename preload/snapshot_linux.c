@@ -75,6 +75,8 @@ ptrace_obstacle(void)
 {
   if (!task_can_list())
     return "/proc is not there, or of another PID namespace";
+  if (sanitizer_is_valgrind())
+    return "the program runs under valgrind";
   guard_look();
   if (guard_traced())
     return "the process is already traced";

@@ -1,7 +1,8 @@
 #include "sanitizer.h"
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "process.h"
+
+#include <string.h>
 
 // Bound when we are loaded. UBSan alone keeps nothing.
 extern const char __asan_init[] __attribute__((weak));
@@ -14,5 +15,13 @@ sanitizer_refuses(void)
 {
   bool any = __asan_init || __hwasan_init || __msan_init || __tsan_init;
 
-  return any ? "the program is built with a sanitizer" : NULL;
+  if (any)
+    return "the program is built with a sanitizer";
+  return sanitizer_is_valgrind() ? "the program runs under valgrind" : NULL;
+}
+
+bool
+sanitizer_is_valgrind(void)
+{
+  return strstr(process.preload.value, "/vgpreload_");
 }

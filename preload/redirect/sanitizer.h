@@ -3,5 +3,10 @@
 // of a stack would be reads of what is not to be read.
 #pragma once
 
+#include <stdbool.h>
+
 // NULL, or that there is one, in words. Any thread.
 const char *sanitizer_refuses(void);
+
+// The processor is valgrind's: what the kernel tells of a thread is not the program's.
+bool sanitizer_is_valgrind(void);

@@ -94,6 +94,16 @@ def test_stderr_closed_pipe_does_not_kill():
     assert status == 0, status
 
 
+def test_under_valgrind():
+    valgrind = shutil.which("valgrind")
+    if not valgrind:
+        raise Skip("valgrind is not installed")
+    run = bare([valgrind, "-q", "--error-exitcode=9", build_program("idle_threads")])
+    assert run.status == 0, run.err
+    fork = run.named("fork")[0]
+    assert (fork["threads"], fork["capture_why"]) == (4, "the program runs under valgrind")
+
+
 def test_traced_by_strace():
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
