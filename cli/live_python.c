@@ -69,7 +69,7 @@ find_by_section(struct live_python *live)
   uint64_t offset = elf_section(&file, PYTHON_SECTION);
   close(fd);
   if (offset)
-    python_find_at(live->reader, live->program + offset);
+    python_look_at(live->reader, live->program + offset);
   return offset;
 }
 
@@ -87,10 +87,11 @@ live_python_open(pid_t pid)
   struct pages_source source = {.read = read_memory, .context = live};
   live->reader = python_open(live->memory, (char *)live->memory + PYTHON_MEMORY, &source);
   add_modules(live);
-  if (!python_find(live->reader) && !find_by_section(live)) {
+  if (!python_look_up(live->reader) && !find_by_section(live)) {
     live_python_close(live);
     return NULL;
   }
+  python_read(live->reader, &source);
   return live;
 }
 

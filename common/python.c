@@ -237,20 +237,29 @@ read_interpreter(struct python *p)
 }
 
 bool
-python_find(struct python *p)
+python_look_up(struct python *p)
 {
   p->runtime = python_symbol(p, "_PyRuntime");
-  if (p->runtime && choose_layout(p))
-    read_interpreter(p);
   return p->runtime;
 }
 
 void
-python_find_at(struct python *p, uint64_t runtime)
+python_look_at(struct python *p, uint64_t runtime)
 {
   p->runtime = runtime;
-  if (read_published_layout(p) && !p->note)
+  p->exports_nothing = true;
+}
+
+void
+python_read(struct python *p, const struct pages_source *source)
+{
+  p->pages.source = *source;
+  if (!p->exports_nothing) {
+    if (choose_layout(p))
+      read_interpreter(p);
+  } else if (read_published_layout(p) && !p->note) {
     read_interpreter(p);
-  else if (!p->note)
+  } else if (!p->note) {
     p->note = "of a CPython that exports no symbols frames are read from version 3.13 on only";
+  }
 }

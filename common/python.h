@@ -23,16 +23,19 @@ struct python *python_open(void *memory, void *pages, const struct pages_source 
 // the others. At most 1,024 count.
 void python_add_module(struct python *python, uint64_t start);
 
-// Looks for the interpreter in the modules told and reads its list of threads. False where no
-// module has one; true also where it cannot be read: see python_note().
-bool python_find(struct python *python);
+// Looks for the interpreter in the modules told. False where no module exports one.
+bool python_look_up(struct python *python);
 
-// The same for an interpreter that python_find() did not find since it exports no symbols: its
-// variable _PyRuntime is the ELF section of this name.
+// The interpreter that exports no symbols is at this address: its variable _PyRuntime is the ELF
+// section of this name.
 #define PYTHON_SECTION ".PyRuntime"
-void python_find_at(struct python *python, uint64_t runtime);
+void python_look_at(struct python *python, uint64_t runtime);
 
-// "3.11" once python_find() has found an interpreter whose frames can be read; else "".
+// After one of these: reads its list of threads, and all that follows, through this source. Where
+// it cannot be read, python_note() tells why.
+void python_read(struct python *python, const struct pages_source *source);
+
+// "3.11" once python_read() has found an interpreter whose frames can be read; else "".
 const char *python_version(const struct python *python);
 
 // Why frames are missing, in words for a report; NULL for no reason.

@@ -56,6 +56,7 @@ struct python {
   char version[8];
   const char *note;
   uint64_t runtime;
+  bool exports_nothing;
   uint64_t types[PYTHON_TYPES];  // 0: not known yet
   struct code_range evaluation;  // CPython's evaluation function
   struct code_range split;       // and the rest of it, where it lies apart

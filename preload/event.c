@@ -81,7 +81,9 @@ add_stack(struct text *t, const char *name, const struct story *story,
 {
   struct written this = {stack->frames, first_is_return_address, 0, 0};
 
-  text_add(t, ",\"%s\":[", name);
+  text_add_string(t, ",\"");
+  text_add_string(t, name);
+  text_add_string(t, "\":[");
   if (stack->count == 0 || !add_again(t, written, &this)) {
     this.at = t->length;
     add_frames(t, story, stack, first_is_return_address);
@@ -111,7 +113,7 @@ add_python(struct text *t, const struct story *story, const struct story_python 
     text_add_string(t, i ? ",{\"file\":" : "{\"file\":");
     text_add_json(t, frame->file);
     if (frame->line)
-      text_add(t, ",\"line\":%d", frame->line);
+      text_add_number(t, ",\"line\":", (uint64_t)frame->line);
     text_add_string(t, ",\"function\":");
     text_add_json(t, frame->function);
     text_add_string(t, frame->entry ? ",\"entry\":true}" : "}");
@@ -181,19 +183,26 @@ static void
 add_thread(struct text *t, const struct story *story, const struct story_thread *thread,
            struct written *written)
 {
-  text_add(t, "{\"tid\":%d,\"thread\":", (int)thread->tid);
+  const char state[] = {thread->state, 0};
+
+  text_add_number(t, "{\"tid\":", (uint64_t)thread->tid);
+  text_add_string(t, ",\"thread\":");
   text_add_json(t, thread->name);
-  text_add(t, ",\"state\":\"%c\",\"group\":", thread->state);
+  text_add_string(t, ",\"state\":");
+  text_add_json(t, state);
+  text_add_string(t, ",\"group\":");
   text_add_json(t, thread->group);
-  if (thread->exact)
-    text_add(t, ",\"exact\":\"%s\"", thread->exact);
+  if (thread->exact) {
+    text_add_string(t, ",\"exact\":");
+    text_add_json(t, thread->exact);
+  }
   add_stack(t, "stack", story, &thread->stack, false, written);
   add_python(t, story, &thread->python);
   if (thread->creator) {
     add_stack(t, "created_by", story, &thread->created_by, true, written);
-    text_add(t, ",\"creator_tid\":%d", (int)thread->creator);
+    text_add_number(t, ",\"creator_tid\":", (uint64_t)thread->creator);
   }
-  text_add(t, "}");
+  text_add_string(t, "}");
 }
 
 void
@@ -246,7 +255,7 @@ event_fork(struct text *t, const struct story *story)
       add_interpreter(t, story);
     text_add(t, ",\"others\":[");
     for (int i = 0; i < story->other_count; i++) {
-      text_add(t, "%s", i ? "," : "");
+      text_add_string(t, i ? "," : "");
       add_thread(t, story, &story->others[i], written);
     }
     text_add(t, "],\"groups\":[");

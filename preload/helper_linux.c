@@ -196,7 +196,6 @@ run_function(void *argument)
 
   begin();
   h->function(h->argument);
-  h->done = true;
   return 0;
 }
 
@@ -296,9 +295,9 @@ helper_finish_exact(struct helper *h)
 bool
 helper_run_function(struct helper *h)
 {
-  h->done = false;
   start(h, run_function);
-  if (h->task >= 0)
-    wait_end(h);
-  return h->done;
+  if (h->task < 0)
+    return false;
+  wait_end(h);
+  return true;
 }

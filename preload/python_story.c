@@ -46,8 +46,8 @@ static const struct pages_source own_memory_directly = {.read = read_directly, .
 // What is to be read, and what has been.
 struct reading {
   struct story *story;
+  struct python *python;
   const struct pages_source *source;
-  void *pages;
   uint64_t descriptor;  // pthread_self() of the thread that forks
   struct python_trail *trail;
   uint64_t place;
@@ -113,43 +113,39 @@ find_by_section(struct python *python, const struct modules *modules)
       elf_section(&(struct pages_source){.read = read_file, .context = &fd}, PYTHON_SECTION);
   descriptor_close(fd);
   if (offset)
-    python_find_at(python, modules->at[0].low + offset);
+    python_look_at(python, modules->at[0].low + offset);
   return offset;
 }
 
-static void
-read_threads(struct python *python, struct reading *reading)
+static bool
+find(struct python *python, const struct modules *modules)
 {
-  struct story *story = reading->story;
-  struct python_frame *next =
-      (struct python_frame *)(void *)((unsigned char *)memory + PYTHON_MEMORY);
-
-  fill(python, &story->python, story->tid, &next);
-  for (int i = 0; i < story->other_count; i++)
-    fill(python, &story->others[i].python, story->others[i].tid, &next);
-  reading->place = python_place_of(python, reading->descriptor, reading->trail);
-  story->interpreter = python;
+  add_modules(python, modules, PROGRAM);
+  add_modules(python, modules, PYTHON);
+  add_modules(python, modules, ANY);
+  if (!python_look_up(python) && !find_by_section(python, modules))
+    return false;
+  add_modules(python, modules, RUNTIME);
+  return true;
 }
 
 static void
 read_all(void *argument)
 {
   struct reading *reading = argument;
-  const struct modules *modules = reading->story->modules;
-  struct python *python = python_open(memory, reading->pages, reading->source);
+  struct python *python = reading->python;
+  struct story *story = reading->story;
+  struct python_frame *next =
+      (struct python_frame *)(void *)((unsigned char *)memory + PYTHON_MEMORY);
 
-  add_modules(python, modules, PROGRAM);
-  add_modules(python, modules, PYTHON);
-  add_modules(python, modules, ANY);
-  if (!python_find(python) && !find_by_section(python, modules)) {
-    modules_without = modules->count;
-    return;
-  }
-  add_modules(python, modules, RUNTIME);
-  found = true;
+  python_read(python, reading->source);
   if (!process_known && python_process_of(python, &process_read))
     process_known = true;
-  read_threads(python, reading);
+  fill(python, &story->python, story->tid, &next);
+  for (int i = 0; i < story->other_count; i++)
+    fill(python, &story->others[i].python, story->others[i].tid, &next);
+  reading->place = python_place_of(python, reading->descriptor, reading->trail);
+  story->interpreter = python;
 }
 
 uint64_t
@@ -159,10 +155,8 @@ python_story_fill(struct story *story, struct snapshot *snapshot, void *pages)
   size_t most = (size_t)process_options()->max_frames * sizeof(struct python_frame);
   struct reading reading = {.story = story,
                             .source = &own_memory_directly,
-                            .pages = pages,
                             .descriptor = (uint64_t)pthread_self(),
                             .trail = &trail};
-  bool begun = false;
 
   if (!modules || modules->count == modules_without)
     return 0;
@@ -170,15 +164,17 @@ python_story_fill(struct story *story, struct snapshot *snapshot, void *pages)
   memory = memory_map(mapped);
   if (!memory)
     return 0;
-  bool done = snapshot && snapshot_run_helper(snapshot, read_all, &reading, &begun);
-  if (!begun) {
+  reading.python = python_open(memory, pages, &own_memory);
+  if (!find(reading.python, modules)) {
+    modules_without = modules->count;
+    python_story_free();
+    return 0;
+  }
+  found = true;
+  if (!snapshot || !snapshot_run_helper(snapshot, read_all, &reading)) {
     reading.source = &own_memory;
     read_all(&reading);
-  } else if (!done) {
-    story->interpreter = NULL;  // killed
   }
-  if (!story->interpreter)
-    python_story_free();
   return reading.place;
 }
 

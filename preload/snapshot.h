@@ -38,10 +38,10 @@ void snapshot_finish(struct snapshot *s);
 void snapshot_free(struct snapshot *s);
 
 // Runs a function in a task where the reads of nofault_copy() are harmless (nofault.h), and waits
-// for its end. It may call nothing that looks at errno or another variable of the thread, or that
-// makes system calls through libc. False where there is no such task: then nothing was done, or,
-// with *begun set, a part.
-bool snapshot_run_helper(struct snapshot *s, void (*function)(void *), void *argument, bool *begun);
+// for its end, before which it may be killed. It may call nothing that looks at errno or another
+// variable of the thread, or that makes system calls through libc. False where there is no such
+// task: nothing was done.
+bool snapshot_run_helper(struct snapshot *s, void (*function)(void *), void *argument);
 
 // The name of threads[i], which may still live, cut to `size`; "" for none.
 void snapshot_name(const struct snapshot *s, int i, char *name, size_t size);

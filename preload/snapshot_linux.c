@@ -201,18 +201,15 @@ snapshot_finish(struct snapshot *s)
 // Where threads could be stopped a helper may be made. Calls of memcpy() and its like, which a
 // sanitizer takes over, would look at the thread that it believes to be in.
 bool
-snapshot_run_helper(struct snapshot *s, void (*function)(void *), void *argument, bool *begun)
+snapshot_run_helper(struct snapshot *s, void (*function)(void *), void *argument)
 {
   struct helper *h = s->helper;
 
-  *begun = false;
   if (!s->stopped || sanitizer_refuses())
     return false;
   h->function = function;
   h->argument = argument;
-  bool done = helper_run_function(h);
-  *begun = h->task >= 0;
-  return done;
+  return helper_run_function(h);
 }
 
 void

@@ -14,7 +14,6 @@ struct helper {
   _Atomic int ready;  // futex, exact mode: 1 the caller may go on to fork, 2 it cannot be traced
   void (*function)(void *);  // of snapshot_run_helper()
   void *argument;
-  _Atomic bool done;
 };
 
 // A new thread in the snapshot, if it is not the caller and not listed yet; to be called for each
@@ -46,5 +45,5 @@ void helper_run(struct helper *h);
 // Exact mode: the others stop when the caller enters clone(). False where that cannot be.
 bool helper_run_exact(struct helper *h);
 void helper_finish_exact(struct helper *h);
-// Runs h->function, which traces nothing. False where the helper did not come to its end.
+// Runs h->function, which traces nothing. False where there is no helper.
 bool helper_run_function(struct helper *h);

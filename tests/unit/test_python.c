@@ -373,6 +373,7 @@ put_process(int version)
   return l;
 }
 
+static const struct pages_source kept_source = {.read = read_image};
 static bool cheap;  // without a cache, as the library reads itself
 
 static struct python *
@@ -384,7 +385,9 @@ open_image(void *memory, bool *found)
   memset(memory, 0, PYTHON_MEMORY);
   struct python *python = python_open(memory, pages, &source);
   python_add_module(python, BASE);
-  *found = python_find(python);
+  *found = python_look_up(python);
+  if (*found)
+    python_read(python, &source);
   return python;
 }
 
@@ -446,7 +449,8 @@ Test(python, without_symbols)
     memset(image + DYNAMIC, 0, HASH - DYNAMIC);
     struct python *python = open_image(memory, &found);
     cr_assert_not(found);
-    python_find_at(python, BASE + RUNTIME);
+    python_look_at(python, BASE + RUNTIME);
+    python_read(python, &kept_source);
     if (minor_of(version) >= 13)
       must_read(python, version, l);
     else
@@ -671,7 +675,7 @@ mutate_used(void)
 // Where frames were before helps to find them, and misleads nobody when they have moved.
 Test(python, places)
 {
-  static const struct pages_source source = {.read = read_image};
+  const struct pages_source source = kept_source;
   void *memory = malloc(PYTHON_MEMORY);
   bool found;
 
