@@ -1,26 +1,14 @@
 // truth: forks=4 threads=2 entry=fork
 // A program with variables of a thread that take more than the stack of a small thread: what it has
 // open is the same after forks.
+#include "descriptors.h"
 #include "idle.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static __thread char large[200000];
-
-static int
-count_descriptors(void)
-{
-  DIR *folder = opendir("/proc/self/fd");
-  int n = 0;
-
-  while (readdir(folder))
-    n++;
-  closedir(folder);
-  return n;
-}
 
 int
 main(void)

@@ -5,7 +5,8 @@
 //   exit   it calls _exit()
 //   real   it becomes a process of its own
 //   time   it calls localtime_r(), and execs
-#include <dirent.h>
+#include "descriptors.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,18 +33,6 @@ resident_kib(void)
     exit(2);
   fclose(file);
   return resident * 4;
-}
-
-static int
-descriptors(void)
-{
-  DIR *folder = opendir("/proc/self/fd");
-  int n = 0;
-
-  while (readdir(folder))
-    n++;
-  closedir(folder);
-  return n;
 }
 
 static void
@@ -115,7 +104,7 @@ main(int argc, char **argv)
   pthread_create(&busy, NULL, worker, NULL);
   if (start() > 0)
     wait(NULL);
-  int open_before = descriptors();
+  int open_before = count_descriptors();
   long resident_before = resident_kib();
   for (int i = 0; i < count; i++)
     pthread_create(&threads[i], NULL, forker, NULL);
@@ -125,7 +114,7 @@ main(int argc, char **argv)
   pthread_join(busy, NULL);
   pid_t left = waitpid(-1, NULL, WNOHANG);
   printf("wrong %ld, descriptors %+d, children %s, grown by %s\n", wrong,
-         descriptors() - open_before, left < 0 && errno == ECHILD ? "none" : "some",
+         count_descriptors() - open_before, left < 0 && errno == ECHILD ? "none" : "some",
          resident_kib() - resident_before < 4096 ? "less than 4 MiB" : "more than 4 MiB");
   return 0;
 }
