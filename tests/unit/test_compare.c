@@ -86,6 +86,7 @@ Test(compare, in_child)
   compare_in_child(s, o);
   cr_expect_eq(o->compared, 1);
   expect(o);
+  free(s);
 }
 
 // The child never comes to compare.
@@ -105,6 +106,7 @@ Test(compare, from_parent)
   waitpid(child, NULL, 0);
   cr_expect_eq(o->compared, 0);
   expect(o);
+  free(s);
 }
 
 // The child has: what its memory holds now is no more what it inherited.
@@ -126,4 +128,5 @@ Test(compare, from_parent_too_late)
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
   expect(o);
+  free(s);
 }
