@@ -65,11 +65,11 @@ evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event
       json_object_del(other, of_that_time[k]);
     char state[2] = {t->state == 'R' ? 'R' : 'S', 0};
     json_object_set_new(other, "tid", json_integer(t->tid));
-    if (!before) {
-      char *name = procfs_name((pid_t)get_integer(fork_event, "pid"), t->tid);
+    // At the first fork it may not have named itself yet.
+    char *name = procfs_name((pid_t)get_integer(fork_event, "pid"), t->tid);
+    if (!before || *name)
       json_object_set_new(other, "thread", json_string(name));
-      free(name);
-    }
+    free(name);
     json_object_set_new(other, "state", json_string(state));
     json_object_set_new(other, "exact", json_string(exactness(child, t)));
     json_object_set_new(other, "stack",

@@ -1,5 +1,6 @@
 // 199 children of one place end; that of the 200th fork waits for `lock`, which the thread "holder"
-// holds there in hold_late(). At the first fork it stood in hold_early().
+// holds there in hold_late(). At the first fork it stood in hold_early(), and had no name of its
+// own.
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -30,8 +31,8 @@ static void *
 holder(void *unused)
 {
   (void)unused;
-  pthread_setname_np(pthread_self(), "holder");
   hold_early();
+  pthread_setname_np(pthread_self(), "holder");
   hold_late();
   return NULL;
 }
