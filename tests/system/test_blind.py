@@ -8,7 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import COMMAND, Run, driven, environment, execute, plain, read_events
+from harness import BUILD, COMMAND, LIBRARY, Run, driven, environment, execute, plain, read_events
 from run import Skip
 
 FORKS = """#include <sys/wait.h>
@@ -118,9 +118,19 @@ def user_without_rights():
     return {"user": 65534, "group": 65534, "extra_groups": []}
 
 
+def copied(folder):
+    """The command, where other users can run it: they may not be let into the directory of the sources."""
+    for file in (LIBRARY, COMMAND):
+        target = Path(folder) / file.relative_to(BUILD)
+        target.parent.mkdir()
+        target.parent.chmod(0o755)
+        shutil.copy(file, target)
+    return target
+
+
 @contextmanager
 def privileged(prepare):
-    """A program that runs with other rights than those of its user, and a log that this user can write."""
+    """The command, a program with other rights than its user has, and a log that this user can write."""
     someone = user_without_rights()
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
@@ -131,12 +141,12 @@ def privileged(prepare):
         work = Path(folder) / "work"
         work.mkdir(mode=0o777)
         work.chmod(0o777)
-        yield program, work / "log", someone
+        yield copied(folder), program, work / "log", someone
 
 
-def blind_to(program, log, someone, reason, before=()):
+def blind_to(forkhound, program, log, someone, reason, before=()):
     for command in ([program], ["sh", "-c", f"{program}; {program}; exit $?"]):
-        process = execute([*before, COMMAND, "run", "--log", log, "--", *command], cwd="/", **someone)
+        process = execute([*before, forkhound, "run", "--log", log, "--", *command], cwd="/", **someone)
         run = Run(process, read_events(log))
         assert run.status == 5, (run.status, run.err)
         assert {(e["path"], e["why"]) for e in run.named("blind")} == {(str(program), reason)}, (run.events, run.err)
@@ -146,8 +156,8 @@ def blind_to(program, log, someone, reason, before=()):
 
 
 def test_set_user_id():
-    with privileged(lambda program: program.chmod(program.stat().st_mode | stat.S_ISUID)) as (program, log, someone):
-        blind_to(program, log, someone, "set-user-ID")
+    with privileged(lambda program: program.chmod(program.stat().st_mode | stat.S_ISUID)) as those:
+        blind_to(*those, "set-user-ID")
 
 
 def test_file_capabilities():
@@ -160,15 +170,15 @@ def test_file_capabilities():
         if execute([setcap, capabilities, program]).returncode:
             raise Skip("the temporary directory keeps no file capabilities")
 
-    with privileged(give) as (program, log, someone):
+    with privileged(give) as (forkhound, program, log, someone):
         for capabilities in ("cap_net_raw+ep", "cap_net_raw+p", "cap_net_raw+ie"):
             give(program, capabilities)
-            blind_to(program, log, someone, "has file capabilities")
-            blind_to(program, log, someone, "has file capabilities", ["setpriv", "--no-new-privs"])
+            blind_to(forkhound, program, log, someone, "has file capabilities")
+            blind_to(forkhound, program, log, someone, "has file capabilities", ["setpriv", "--no-new-privs"])
         # As root, and where the capabilities are inheritable only, nothing is hidden.
         for capabilities, user in (("cap_net_raw+ep", {}), ("cap_net_raw+i", someone)):
             give(program, capabilities)
-            run = execute([COMMAND, "run", "-v", "--", "sh", "-c", f"{program}; exit $?"], cwd="/", **user)
+            run = execute([forkhound, "run", "-v", "--", "sh", "-c", f"{program}; exit $?"], cwd="/", **user)
             assert run.returncode == 5 and "capabilities" not in run.stderr, (capabilities, run.stderr)
 
 
