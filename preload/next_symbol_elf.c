@@ -1,6 +1,7 @@
 #include "next_symbol.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -33,4 +34,35 @@ next_symbol(const char *symbol)
       found = dlvsym(RTLD_NEXT, symbol, versions[i].version);
   }
   return found ? found : dlsym(RTLD_NEXT, symbol);
+}
+
+// The symbol as one that looks from this library, which is loaded already, finds it.
+static void *
+symbol_from(const char *symbol, const char *library)
+{
+  // Past our wrappers: the program has called neither.
+  void *(*open)(const char *, int);
+  int (*close)(void *);
+
+  *(void **)(void *)&open = next_symbol("dlopen");
+  *(void **)(void *)&close = next_symbol("dlclose");
+  void *handle = open(library, RTLD_LAZY | RTLD_NOLOAD);
+  if (!handle)
+    return NULL;
+  void *found = dlsym(handle, symbol);
+  close(handle);
+  return found;
+}
+
+void *
+symbol_for(const char *symbol, const void *caller)
+{
+  Dl_info info;
+  struct link_map *map;
+  void *found = NULL;
+
+  if (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP))
+    found = symbol_from(symbol, map->l_name);
+  // A library may leave it to others to load what it needs.
+  return found ? found : symbol_from(symbol, "libstdc++.so.6");
 }

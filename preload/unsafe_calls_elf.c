@@ -69,6 +69,42 @@ resolve(struct unsafe_call *c)
   return c->real;
 }
 
+// What throws in C++ is in no library of the global scope where only libraries have it that were
+// loaded with dlopen(), and they need not all have the same. So it is kept for each caller: in the
+// child of a fork nothing has to be looked for.
+static struct {
+  _Atomic(const void *) caller;  // written after `real`
+  void *real;
+} of_callers[32];
+
+static void *
+resolve_for(struct unsafe_call *c, const void *caller)
+{
+  enum { PLACES = sizeof of_callers / sizeof of_callers[0] };
+  static const char taken;
+  int i = 0;
+
+  if (c->real)
+    return c->real;
+  for (const void *known; i < PLACES && (known = of_callers[i].caller); i++) {
+    if (known == caller)
+      return of_callers[i].real;
+  }
+  if (resolve(c))
+    return c->real;
+  int saved = errno;
+  void *real = symbol_for(c->symbol, caller);
+  errno = saved;
+  for (const void *none = NULL; real && i < PLACES; i++, none = NULL) {
+    if (!atomic_compare_exchange_strong(&of_callers[i].caller, &none, &taken))
+      continue;
+    of_callers[i].real = real;
+    of_callers[i].caller = caller;
+    break;
+  }
+  return real;
+}
+
 // A child that names itself or its group means what it has become.
 static void
 make_real(const struct unsafe_call *c, uint64_t *first_argument)
@@ -84,7 +120,7 @@ make_real(const struct unsafe_call *c, uint64_t *first_argument)
 
 // The slow way of a wrapper: notes the call, returns the real function.
 __attribute__((visibility("hidden"))) void *
-forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
+forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments, const void *caller)
 {
   if (!borrowed && c < forkhound_calls + ENVIRONMENT_CALLS)
     borrow_changes.environment++;
@@ -94,7 +130,7 @@ forkhound_enter_call(struct unsafe_call *c, uint64_t *arguments)
     make_real(c, arguments);
   if (forkhound_watched & (WATCHED | LEARNS))
     c->called |= forkhound_watched & (WATCHED | LEARNS);
-  return c->own && (borrowed || learn_watches()) ? c->own : resolve(c);
+  return c->own && (borrowed || learn_watches()) ? c->own : resolve_for(c, caller);
 }
 
 // On entry: r11 is the address of the struct; all registers that may hold arguments are kept
@@ -129,6 +165,7 @@ __asm__(".text\n"
         "  movaps %xmm7, 176(%rsp)\n"
         "  movq %r11, %rdi\n"
         "  movq %rsp, %rsi\n"
+        "  movq 8(%rbp), %rdx\n"
         "  call forkhound_enter_call\n"
         "  movq %rax, %r11\n"
         "  movq 0(%rsp), %rdi\n"

@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import LIBRARY, bare, build_cxx, build_program, environment, execute, plain
+from harness import (LIBRARY, PROGRAMS, bare, build_cxx, build_program, driven, environment, execute,
+                     plain)
 from run import Skip
 
 
@@ -125,6 +126,25 @@ def test_exceptions():
     run = bare([build_cxx("exceptions")])
     assert run.status == 0, run.err
     assert len(run.named("fork")) == 20 and "SUMMARY" in run.err, run.err
+
+
+def test_exceptions_of_a_loaded_library():
+    """Where libstdc++ is not in the global scope, the library's own one throws."""
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "thrown.so"
+        execute(["g++", "-O1", "-shared", "-fPIC", "-o", library, PROGRAMS / "thrown.cpp"])
+        command = [build_program("thrower"), library]
+        assert plain(command).status == 0
+        run = bare(command)
+        assert run.status == 0 and len(run.named("fork")) == 1, run.err
+        for mode in ("off", "learn", "auto"):
+            run = driven(command, f"--redirect={mode}")
+            assert run.status == 0 and len(run.named("fork")) == 1, run.err
+        sites = Path(folder) / "sites"
+        sites.write_text("allow thrower main\n")
+        run = driven(command, "--redirect=listed", "--sites", sites)
+        assert run.status == 0, run.err
+        assert [e["reason"] for e in run.named("redirect")] == ["called __cxa_throw"], run.named("redirect")
 
 
 def test_descriptor_limit_reached():
