@@ -123,6 +123,8 @@ repeat(void)
   }
 }
 
+enum { PIDFD = 3 };  // P_PIDFD of waitid(2), which glibc names since 2.36
+
 static void
 by_descriptor(void)
 {
@@ -130,7 +132,7 @@ by_descriptor(void)
     siginfo_t info = {.si_pid = 0};
     pid_t child = start();
     int fd = (int)syscall(SYS_pidfd_open, child, 0);
-    int result = waitid(P_PIDFD, (id_t)fd, &info, WEXITED);
+    int result = waitid((idtype_t)PIDFD, (id_t)fd, &info, WEXITED);
     say("waitid %d, of the child %d, code %d, status %d\n", result, info.si_pid == child,
         info.si_code, info.si_status);
     close(fd);
