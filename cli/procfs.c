@@ -158,6 +158,21 @@ procfs_stat(pid_t pid, char *state, unsigned long long *start)
   return found;
 }
 
+// The ninth field of "stat", flags (Linux: include/linux/sched.h): one that exits has given up its
+// memory, though its state may say that it runs.
+bool
+procfs_is_ending(pid_t pid)
+{
+  enum { EXITING = 0x4 };
+  unsigned flags;
+  char *text = procfs_read(pid, 0, "stat");
+  const char *after = text ? strrchr(text, ')') : NULL;
+  bool ending =
+      !after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || flags & EXITING;
+  free(text);
+  return ending;
+}
+
 bool
 procfs_lives(pid_t pid, char state)
 {

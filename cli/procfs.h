@@ -31,6 +31,9 @@ bool procfs_stat(pid_t pid, char *state, unsigned long long *start);
 // but goes on as long as other threads do.
 bool procfs_lives(pid_t pid, char state);
 
+// Whether the process has ended, or its first task does right now.
+bool procfs_is_ending(pid_t pid);
+
 // Whether the task sleeps (state S, not T), and how often it has given up or lost the processor.
 bool procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches);
 

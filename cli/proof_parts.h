@@ -31,7 +31,8 @@ int waking_signal(pid_t pid, bool owned, bool never_forked);
 // the fork does not have them.
 void proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid);
 
-// Adds the Python frames of the thread as they are now, if there are any.
+// Adds the Python frames of the thread as they are now, if there are any; a note where the process
+// has ended meanwhile.
 void proof_add_python(json_t *event, pid_t pid, pid_t tid);
 
 // Address, kind and owner of a lock.

@@ -45,6 +45,8 @@ struct driver {
   struct linger linger;
   long long next_look_ns, next_forks_ns;  // CLOCK_MONOTONIC
   long long notice_ns;                    // when to ask for notice of changes; 0: done
+  pid_t *doomed;                          // to be killed for what was found
+  size_t doomed_count;
 };
 
 // The kernel takes some milliseconds to close an inotify descriptor: not for a short command.
@@ -76,6 +78,23 @@ read_events(struct driver *driver)
     die("%s: %m", rundir_events());
 }
 
+static void
+doom(struct driver *driver, pid_t child)
+{
+  watch_killed(&driver->children, child);
+  driver->doomed = xrealloc(driver->doomed, (driver->doomed_count + 1) * sizeof *driver->doomed);
+  driver->doomed[driver->doomed_count++] = child;
+}
+
+// Not one by one: where one child has ended, an executor ends the others, before they are looked
+// at.
+static void
+kill_doomed(struct driver *driver)
+{
+  while (driver->doomed_count > 0)
+    kill(driver->doomed[--driver->doomed_count], SIGKILL);
+}
+
 // A child is stuck: reports it, and does what --on-deadlock says.
 static void
 on_stuck(void *context, pid_t child, json_t *event)
@@ -86,8 +105,7 @@ on_stuck(void *context, pid_t child, json_t *event)
   if (!proven || driver->options->on_deadlock == DEADLOCK_REPORT)
     return;
   if (driver->options->on_deadlock == DEADLOCK_KILL) {
-    kill(child, SIGKILL);
-    watch_killed(&driver->children, child);
+    doom(driver, child);
     return;
   }
   kill(child, SIGSTOP);
@@ -110,6 +128,7 @@ look_at_children(struct driver *driver)
 {
   if (clock_ns(CLOCK_MONOTONIC) >= driver->next_look_ns)
     driver->next_look_ns = watch_tick(&driver->children, &driver->session.model);
+  kill_doomed(driver);
 }
 
 // All processes of the tree: costs a quarter of a percent of a processor at most.
@@ -245,6 +264,7 @@ finish(struct driver *driver)
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
   linger_free(&driver->linger);
+  free(driver->doomed);
   return status;
 }
 
