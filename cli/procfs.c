@@ -102,6 +102,18 @@ procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches)
   return sleeps;
 }
 
+char
+procfs_state(pid_t pid, pid_t tid)
+{
+  char *text = procfs_read(pid, tid, "status");
+  const char *state = field(text, "State");
+  char letter = 0;
+  if (state)
+    letter = state[strspn(state, " \t")];
+  free(text);
+  return letter;
+}
+
 // For each timer the lines "signal: NUMBER/ADDRESS" and "notify: HOW/WHOM", where HOW is "signal"
 // unless none is sent (proc(5), "timers").
 unsigned long long

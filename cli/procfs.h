@@ -31,6 +31,9 @@ bool procfs_stat(pid_t pid, char *state, unsigned long long *start);
 // but goes on as long as other threads do.
 bool procfs_lives(pid_t pid, char state);
 
+// The state letter of a task; 0: there is none.
+char procfs_state(pid_t pid, pid_t tid);
+
 // Whether the process has ended, or its first task does right now.
 bool procfs_is_ending(pid_t pid);
 

@@ -57,6 +57,14 @@ lock_name(const json_t *lock)
   return name;
 }
 
+char *
+render_lock(const json_t *lock)
+{
+  char *name = lock_name(lock), *safe = escaped(name);
+  free(name);
+  return safe;
+}
+
 // What is wrong with it. Not escaped; the caller frees it.
 static char *
 verdict(const json_t *finding, const char *lock, const char *missing)
