@@ -24,7 +24,8 @@ struct fork_record {
   json_t *event;  // NULL until it is read: the child's events may come first
   json_t *early;  // those that did
   struct site *site;
-  struct fork_record *first;  // of the same place in the same process; it may not be read yet
+  struct fork_record *before;  // that had the same id; NULL: none
+  struct fork_record *first;   // of the same place in the same process; it may not be read yet
   long long child, time_ns;
   enum outcome outcome;
   long long exec_after_us, exit_after_us;  // -1: has not happened, or not known when

@@ -219,22 +219,43 @@ procfs_tasks(pid_t pid, pid_t **tids)
   return list_numbers(path, tids);
 }
 
-// The last of the numbers behind "NSpid:", one for each PID namespace from ours inwards (proc(5)).
+// Those behind "NSpid:" (proc(5)).
+static size_t
+read_numbers(const char *status, pid_t *numbers, size_t most)
+{
+  const char *at = field(status, "NSpid");
+  size_t count = 0;
+  char *end;
+  while (at && count < most) {
+    long number = strtol(at, &end, 10);
+    if (end == at || memchr(at, '\n', (size_t)(end - at)))
+      break;
+    numbers[count++] = (pid_t)number;
+    at = end;
+  }
+  return count;
+}
+
+size_t
+procfs_numbers(pid_t pid, pid_t *numbers, size_t most, pid_t *parent)
+{
+  char *text = procfs_read(pid, 0, "status");
+  const char *value = field(text, "PPid");
+  size_t count = read_numbers(text, numbers, most);
+  *parent = value ? (pid_t)strtol(value, NULL, 10) : 0;
+  free(text);
+  return count;
+}
+
 static pid_t
 own_tid(pid_t pid, pid_t tid)
 {
-  char *text = procfs_read(pid, tid, "status"), *end;
-  const char *numbers = field(text, "NSpid");
-  long last = 0;
-  while (numbers) {
-    long number = strtol(numbers, &end, 10);
-    if (end == numbers || memchr(numbers, '\n', (size_t)(end - numbers)))
-      break;
-    last = number;
-    numbers = end;
-  }
+  enum { DEEPEST = 40 };  // 32 in Linux: include/linux/pid_namespace.h
+  pid_t numbers[DEEPEST];
+  char *text = procfs_read(pid, tid, "status");
+  size_t count = read_numbers(text, numbers, DEEPEST);
   free(text);
-  return (pid_t)last;
+  return count ? numbers[count - 1] : 0;
 }
 
 pid_t

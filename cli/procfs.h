@@ -52,6 +52,10 @@ size_t procfs_tasks(pid_t pid, pid_t **tids);
 // The task of the process that has this tid in the PID namespace of the process; 0: none.
 pid_t procfs_task_called(pid_t pid, pid_t tid);
 
+// The numbers of the process, at most `most`: one for each PID namespace from ours inwards; and its
+// parent here. Returns how many there are.
+size_t procfs_numbers(pid_t pid, pid_t *numbers, size_t most, pid_t *parent);
+
 // Every process; the caller frees *pids. Returns their number.
 size_t procfs_processes(pid_t **pids);
 

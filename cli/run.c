@@ -124,6 +124,16 @@ on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
 }
 
 static void
+on_unseen(void *context, const struct fork_record *fork)
+{
+  struct driver *driver = context;
+  const char *exe = get_string(fork->event, "exe");
+  session_note_blind(&driver->session, exe ? exe : "?",
+                     "in a PID namespace below, where its children are like those of others: they "
+                     "are not watched");
+}
+
+static void
 look_at_children(struct driver *driver)
 {
   if (clock_ns(CLOCK_MONOTONIC) >= driver->next_look_ns)
@@ -285,6 +295,7 @@ run(const struct options *options)
   driver.children.root = getpid();  // the subreaper of the tree
   driver.children.found = on_stuck;
   driver.children.ended = on_end;
+  driver.children.unseen = on_unseen;
   driver.children.context = &driver;
   job_take_signals(&driver.job);
   driver.tail.fd = rundir_make();

@@ -34,6 +34,8 @@ struct repeats {
 struct watched {
   struct fork_record *fork;  // that made it, or its parent
   pid_t pid;
+  pid_t number;              // as the program knows it: another one in a PID namespace of its own
+  pid_t parent;              // what forked it, or its parent
   unsigned long long start;  // tells the process from another with the same pid
   int fd;                    // its "syscall" file; -1: opened for each look
   bool killed;               // by us
@@ -59,6 +61,8 @@ struct watch {
   long long step_after_ns;  // when another process may be stepped through
   bool hurried;             // no pause between them
   void (*found)(void *context, pid_t pid, json_t *event);
+  // A child that cannot be told from others in PID namespaces below; NULL: none
+  void (*unseen)(void *context, const struct fork_record *fork);
   void (*ended)(void *context, struct fork_record *fork, pid_t pid, bool killed);  // NULL: none
   void *context;
 };
