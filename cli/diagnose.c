@@ -83,22 +83,38 @@ admit_descendants(struct ward *ward)
   free(pids);
 }
 
-// The stack, now, of the thread of the parent that owns the lock.
-static json_t *
-owner_in_parent(pid_t parent, pid_t called)
+// The thread called so of the parent, or of what that descends from: it may have forked a process
+// that has forked again. *pid becomes that process. 0: there is none.
+static pid_t
+find_owner(pid_t *pid, pid_t called)
 {
-  pid_t tid = procfs_task_called(parent, called);
+  enum { MOST_GENERATIONS = 16 };
+  pid_t tid = 0;
+  for (int i = 0; i<MOST_GENERATIONS && * pid> 0 && !tid; i++) {
+    tid = procfs_task_called(*pid, called);
+    if (!tid)
+      *pid = (pid_t)procfs_status(*pid, 0, "PPid", 10);
+  }
+  return tid;
+}
+
+// The stack, now, of the thread that owns the lock.
+static json_t *
+owner_now(pid_t parent, pid_t called)
+{
+  pid_t pid = parent, tid = find_owner(&pid, called);
   if (!tid)
     return NULL;
-  struct live *live = live_open(parent);
-  json_t *owner = json_pack("{s:i, s:o}", "tid", (int)tid, "stack", live_stack(live, tid));
+  struct live *live = live_open(pid);
+  json_t *owner = json_pack("{s:i, s:i, s:o}", "pid", (int)pid, "tid", (int)tid, "stack",
+                            live_stack(live, tid));
   live_close(live);
-  struct live_python *python = live_python_open(parent);
+  struct live_python *python = live_python_open(pid);
   live_python_add(python, tid, owner);
   live_python_close(python);
   symbolize_event(owner);
   json_object_del(owner, "symbolized");
-  char *name = procfs_name(parent, tid);
+  char *name = procfs_name(pid, tid);
   json_object_set_new(owner, "thread", json_string(name));
   free(name);
   return owner;
@@ -120,7 +136,7 @@ on_found(void *context, pid_t pid, json_t *event)
   struct patient *patient = find_patient(ward, pid);
   pid_t tid = (pid_t)get_integer(json_object_get(event, "lock"), "owner_tid");
   bool stray = json_object_get(event, "handler") != NULL;  // has all of it
-  json_t *owner = tid && !stray ? owner_in_parent(patient->parent, tid) : NULL;
+  json_t *owner = tid && !stray ? owner_now(patient->parent, tid) : NULL;
   if (owner)
     json_object_set_new(event, "owner", owner);
   patient->told = ward->found = true;

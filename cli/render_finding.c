@@ -347,12 +347,15 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   stack_print_thread(out, event, "stack", 4);
   if (owner) {
     char *thread = escaped(python_thread_label(owner));
-    fprintf(out, "  The owner is thread %lld \"%s\" of its parent %lld, which is now at:\n",
-            get_integer(owner, "tid"), thread, parent);
+    long long of = get_integer(owner, "pid");
+    fprintf(out, "  The owner is thread %lld \"%s\" of %s %lld, which is now at:\n",
+            get_integer(owner, "tid"), thread,
+            of == parent ? "its parent" : "a process that it descends from,", of);
     stack_print_thread(out, owner, "stack", 4);
     free(thread);
   } else if (tid) {
-    fprintf(out, "  The owner, thread %lld, is in its parent %lld no more.\n", tid, parent);
+    fprintf(out, "  The owner, thread %lld, is not a thread of its parent %lld now.\n", tid,
+            parent);
   } else {
     put_missing(out, lock);
   }

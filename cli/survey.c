@@ -19,11 +19,12 @@ static char *
 why_all(pid_t pid, const struct wait_state *state)
 {
   if (shares_memory(pid))
-    return xstrdup("it waits for a lock, and another process, which shares its memory, may end "
-                   "the wait");
+    return xstrdup("its threads wait for locks or each other, and another process, which shares "
+                   "its memory, may end that");
   if (!proof_applies(pid, state))
     return xstrdup("it waits for a lock in memory that other processes may write");
-  return xstrdup("it waits for a lock, but not in the same wait for long enough");
+  return xstrdup("its threads wait for locks or each other, but not all in the same wait for "
+                 "long enough");
 }
 
 static char *
@@ -31,8 +32,8 @@ why_beside(pid_t pid, const struct wait_state *state)
 {
   for (size_t i = 0; i < state->count; i++)
     if (state->tasks[i].tid == pid)
-      return xasprintf("its first thread waits for a lock, and %zu other%s on, which may end the "
-                       "wait",
+      return xasprintf("its first thread waits for a lock or another thread, and %zu other%s on, "
+                       "which may end the wait",
                        state->others, state->others == 1 ? " goes" : "s go");
   return NULL;
 }

@@ -372,7 +372,7 @@ look_at_repeats(struct watch *watch, struct watched *watched, struct wait_state 
     repeats->times = 0;
     repeats->judged = false;
   }
-  if (repeats->judged || !wait_state_sleeps(watched->pid, now)) {
+  if (repeats->judged || repeats->told || !wait_state_sleeps(watched->pid, now)) {
     wait_state_free(now);
     return;
   }
@@ -386,7 +386,7 @@ look_at_repeats(struct watch *watch, struct watched *watched, struct wait_state 
   struct suspect suspect = accused(watched);
   json_t *event = suspect_repeats(&suspect, &repeats->state, repeats->times,
                                   (now_ns - repeats->since_ns) / 1000000);
-  tell(watch, watched, event);
+  repeats->told = tell(watch, watched, event);
 }
 
 static void

@@ -28,7 +28,7 @@ struct repeats {
   struct wait_state state;  // the first of them
   long long since_ns;
   unsigned times;
-  bool judged;
+  bool judged, told;  // told once: our look at its stack interrupts a wait, and another one begins
 };
 
 struct watched {

@@ -37,7 +37,8 @@ def until(text, *pids):
     return run
 
 
-WAITS = ("not judged: its first thread waits for a lock, and 1 other goes on, which may end the wait\n"
+WAITS = ("not judged: its first thread waits for a lock or another thread, and 1 other goes on, which may end the "
+         "wait\n"
          "  thread {child} waits without a timeout for semaphore 0x[0-9a-f]+ \\(not in a module: heap, "
          "stack or thread-local\\), at \\S+own_thread.c:\\d+ in wait_in_child\n"
          "  thread \\d+ (sleeps in \\S+\\(\\)|runs), at \\S+own_thread.c:\\d+ in idle\n")
@@ -84,7 +85,8 @@ def test_stopped_process():
     with with_child(build_program("own_thread")) as (parent, child):
         os.kill(child, signal.SIGSTOP)
         run = until("it is stopped", parent)
-    assert f"child of {parent}, 2 threads: not judged: it is stopped\n  thread {child} is stopped" in run.stdout, run.stdout
+    assert re.search(rf"child of {parent}, \d threads?: not judged: it is stopped\n  thread {child} is stopped, at ",
+                     run.stdout), run.stdout
 
 
 def test_names_are_escaped():
@@ -95,3 +97,52 @@ def test_names_are_escaped():
             run = until("(a", process.pid)
             process.kill()
     assert "\x1b" not in run.stdout and f"{process.pid} (a\\x1bb), 1 thread: no deadlock seen" in run.stdout, run.stdout
+
+
+def test_owner_in_the_grandparent():
+    """The child of a child: the thread that owns the lock is not one of its parent's."""
+    code = """if 1:
+        import ctypes, os, threading
+        libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+        held = threading.Event()
+        def hold():
+            libc.pthread_mutex_lock(lock)
+            held.set()
+            threading.Event().wait()
+        threading.Thread(target=hold, daemon=True).start()
+        held.wait()
+        if os.fork() == 0:
+            if os.fork() == 0:
+                libc.pthread_mutex_lock(lock)
+            os.wait()
+            os._exit(0)
+        os.wait()"""
+    with with_child("python3", "-E", "-c", code) as (first, _):
+        run = until("DEADLOCK", first)
+    (stuck, parent) = re.search(r"DEADLOCK: process (\d+) \(\S+\), child of (\d+), waits", run.stdout).groups()
+    assert first not in (int(stuck), int(parent)), run.stdout
+    assert re.search(rf'The owner is thread \d+ "Thread-1 \(hold\)" of a process that it descends from, {first}, which',
+                     run.stdout), run.stdout
+    assert "in hold\n" in run.stdout and " no more" not in run.stdout, run.stdout
+
+
+def test_waits_again_and_again_told_once():
+    """The look at its stack interrupts a wait: what follows is no news."""
+    code = """if 1:
+        import ctypes, os, threading, time
+        libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+        held = threading.Event()
+        def hold():
+            libc.pthread_mutex_lock(lock)
+            held.set()
+            threading.Event().wait()
+        threading.Thread(target=hold, daemon=True).start()
+        held.wait()
+        if os.fork() == 0:
+            while True:
+                end = int(time.time() * 1e9) + 200_000_000
+                libc.pthread_mutex_timedlock(lock, (ctypes.c_long * 2)(end // 10 ** 9, end % 10 ** 9))
+        os.wait()"""
+    with with_child("python3", "-E", "-c", code) as (parent, _):
+        run = until("SUSPECT", parent)
+    assert run.stdout.count("forkhound: SUSPECT: ") == 1 and "waits again and again" in run.stdout, run.stdout
