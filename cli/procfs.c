@@ -247,8 +247,8 @@ procfs_numbers(pid_t pid, pid_t *numbers, size_t most, pid_t *parent)
   return count;
 }
 
-static pid_t
-own_tid(pid_t pid, pid_t tid)
+pid_t
+procfs_own_tid(pid_t pid, pid_t tid)
 {
   enum { DEEPEST = 40 };  // 32 in Linux: include/linux/pid_namespace.h
   pid_t numbers[DEEPEST];
@@ -262,10 +262,10 @@ pid_t
 procfs_task_called(pid_t pid, pid_t tid)
 {
   pid_t *tids, found = 0;
-  bool ours = own_tid(pid, pid) == pid;
+  bool ours = procfs_own_tid(pid, pid) == pid;
   size_t count = procfs_tasks(pid, &tids);
   for (size_t i = 0; i < count && !found; i++)
-    found = (ours ? tids[i] : own_tid(pid, tids[i])) == tid ? tids[i] : 0;
+    found = (ours ? tids[i] : procfs_own_tid(pid, tids[i])) == tid ? tids[i] : 0;
   free(tids);
   return found;
 }

@@ -52,6 +52,9 @@ size_t procfs_tasks(pid_t pid, pid_t **tids);
 // The task of the process that has this tid in the PID namespace of the process; 0: none.
 pid_t procfs_task_called(pid_t pid, pid_t tid);
 
+// The other way round: the tid that the task has in the PID namespace of the process; 0: none.
+pid_t procfs_own_tid(pid_t pid, pid_t tid);
+
 // The numbers of the process, at most `most`: one for each PID namespace from ours inwards; and its
 // parent here. Returns how many there are.
 size_t procfs_numbers(pid_t pid, pid_t *numbers, size_t most, pid_t *parent);

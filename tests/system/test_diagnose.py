@@ -15,7 +15,7 @@ from test_deadlock import children_of
 @contextmanager
 def with_child(*command):
     """The program when it has forked: its pid, and that of its child. Both are ended."""
-    with subprocess.Popen([str(c) for c in command], start_new_session=True) as process:
+    with subprocess.Popen([str(c) for c in command], stderr=subprocess.DEVNULL, start_new_session=True) as process:
         try:
             while not (children := children_of(process.pid)):
                 assert process.poll() is None, process.returncode

@@ -1,13 +1,17 @@
 """Children of processes in a PID namespace that a program makes: they have other numbers outside."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
 from harness import COMMAND, build_program, driven, execute, plain
 from run import Skip
+from test_diagnose import until, with_child
+from test_python_cases import readable
 
 OWN_PROC = ("unshare", "--pid", "--fork", "--mount-proc")
 
@@ -86,3 +90,43 @@ def test_pid_in_use_anew():
     assert "2 multithreaded forks from 2 sites: 2 hazards" in text, text
     for number in (1, 2):
         assert re.search(rf"forked child {100 + number} while .* and exited with status {number} ", text), text
+
+
+PYTHON = """
+import os, threading
+lock, held = threading.Lock(), threading.Event()
+def hold():
+    with lock:
+        held.set()
+        threading.Event().wait()
+def take():
+    lock.acquire()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+if os.fork() == 0:
+    take()
+os.wait()
+os._exit(0)
+"""
+
+
+def python(path):
+    """CPython knows its threads by their numbers in there."""
+    def test():
+        program()
+        with tempfile.TemporaryDirectory() as folder:
+            main = Path(folder) / "main.py"
+            main.write_text(PYTHON)
+            run = driven([*OWN_PROC, path, main], "--time-limit", "60")
+            with with_child(*OWN_PROC, path, main) as (_, first):
+                told = until("DEADLOCK", first).stdout
+                os.kill(first, signal.SIGKILL)
+        (finding,) = run.named("deadlock")
+        assert [f["function"] for f in finding["python"]] == ["take", "<module>"], finding
+        for text in (run.err, told):
+            assert re.search(r"SUMMARY: forkhound: deadlock at \S*main.py:9 in take", text), text
+    return test
+
+
+def generated():
+    return {f"test_python_{name}": python(path) for name, path in readable().items()}
