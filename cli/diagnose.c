@@ -89,11 +89,10 @@ static pid_t
 find_owner(pid_t *pid, pid_t called)
 {
   enum { MOST_GENERATIONS = 16 };
-  pid_t tid = 0;
-  for (int i = 0; i<MOST_GENERATIONS && * pid> 0 && !tid; i++) {
+  pid_t tid = procfs_task_called(*pid, called);
+  for (int i = 1; i < MOST_GENERATIONS && !tid && *pid != 0; i++) {
+    *pid = (pid_t)procfs_status(*pid, 0, "PPid", 10);
     tid = procfs_task_called(*pid, called);
-    if (!tid)
-      *pid = (pid_t)procfs_status(*pid, 0, "PPid", 10);
   }
   return tid;
 }

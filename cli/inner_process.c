@@ -4,7 +4,6 @@
 #include "text.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,8 +16,10 @@ void
 inner_processes_read(pid_t root, struct inner_processes *processes)
 {
   pid_t *pids;
+  if (processes->read)
+    return;
+  processes->read = true;
   size_t count = procfs_processes(&pids);
-  *processes = (struct inner_processes){0};
   for (size_t i = 0; i < count; i++) {
     struct inner_process inner = {.pid = pids[i]};
     inner.depth = procfs_numbers(inner.pid, inner.numbers, MOST_NAMESPACES, &inner.parent);
@@ -37,8 +38,8 @@ inner_processes_free(struct inner_processes *processes)
   *processes = (struct inner_processes){0};
 }
 
-static bool
-runs(pid_t pid, const char *exe)
+bool
+inner_process_runs(pid_t pid, const char *exe)
 {
   char *is = procfs_exe(pid), *wanted = escaped(exe);
   bool same = !*wanted || !strcmp(is, wanted);
@@ -81,7 +82,7 @@ inner_process_find(const struct inner_processes *processes, const struct inner_w
   *several = 0;
   for (size_t i = 0; i < processes->count; i++) {
     const struct inner_process *inner = &processes->list[i];
-    if (!fits(inner, wanted) || !runs(inner->pid, wanted->exe))
+    if (!fits(inner, wanted) || !inner_process_runs(inner->pid, wanted->exe))
       continue;
     long long far = distance(inner->pid, wanted);
     next = far < nearest ? nearest : far < next ? far : next;

@@ -1,6 +1,7 @@
 // Processes of PID namespaces below ours: which one is it that has a number there?
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,9 +16,10 @@ struct inner_process {
 struct inner_processes {
   struct inner_process *list;
   size_t count;
+  bool read;
 };
 
-// Those below `root`. To be freed.
+// Reads those below `root`, unless they have been read. To be freed.
 void inner_processes_read(pid_t root, struct inner_processes *processes);
 void inner_processes_free(struct inner_processes *processes);
 
@@ -31,3 +33,5 @@ struct inner_wanted {
 // began then, if no other did.
 pid_t inner_process_find(const struct inner_processes *processes, const struct inner_wanted *wanted,
                          size_t *several);
+// Whether the process runs the program `exe`, as an event has it; NULL or "": any.
+bool inner_process_runs(pid_t pid, const char *exe);

@@ -100,6 +100,17 @@ is_here(const struct watch *watch, const struct arrival *arrival)
   return parent == forker || (depth < 2 && !(own_child && procfs_is_below(forker, watch->root)));
 }
 
+// The child has ended: by its own account, or what forked it is here, and has no such child.
+static bool
+is_over(const struct watch *watch, const struct arrival *arrival)
+{
+  const struct fork_record *fork = arrival->fork;
+  pid_t forker = (pid_t)get_integer(fork->event, "pid");
+  return arrival->pid == fork->child &&
+         (fork->ended || (procfs_is_below(forker, watch->root) &&
+                          inner_process_runs(forker, get_string(fork->event, "exe"))));
+}
+
 static void
 leave_out_watched(const struct watch *watch, struct inner_processes *inner)
 {
@@ -109,7 +120,7 @@ leave_out_watched(const struct watch *watch, struct inner_processes *inner)
         inner->list[k] = inner->list[--inner->count];
 }
 
-// One that has another number here. *inner is read when it is needed. Returns how many it may be.
+// One that has another number here. Returns how many it may be.
 static size_t
 add_inner(struct watch *watch, const struct arrival *arrival, struct inner_processes *inner)
 {
@@ -122,8 +133,7 @@ add_inner(struct watch *watch, const struct arrival *arrival, struct inner_proce
       .start_ns = own_child ? fork->time_ns : 0,
   };
   size_t several;
-  if (!inner->list)
-    inner_processes_read(watch->root, inner);
+  inner_processes_read(watch->root, inner);
   leave_out_watched(watch, inner);
   pid_t pid = inner_process_find(inner, &wanted, &several);
   if (several > 1 && watch->unseen)
@@ -143,7 +153,8 @@ add_arrival(struct watch *watch, const struct arrival *arrival, struct inner_pro
   bool below = procfs_is_below(pid, watch->root);
   if (!watch->root || (below && is_here(watch, arrival)))
     return watch_add(watch, arrival->fork, pid, false);
-  return add_inner(watch, arrival, inner) || (below && watch_add(watch, arrival->fork, pid, false));
+  return (!is_over(watch, arrival) && add_inner(watch, arrival, inner)) ||
+         (below && watch_add(watch, arrival->fork, pid, false));
 }
 
 static void

@@ -99,18 +99,23 @@ def test_names_are_escaped():
     assert "\x1b" not in run.stdout and f"{process.pid} (a\\x1bb), 1 thread: no deadlock seen" in run.stdout, run.stdout
 
 
+# A mutex of the C library that another thread holds.
+HELD = """
+import ctypes, os, threading
+libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+held = threading.Event()
+def hold():
+    libc.pthread_mutex_lock(lock)
+    held.set()
+    threading.Event().wait()
+threading.Thread(target=hold, daemon=True).start()
+held.wait()
+"""
+
+
 def test_owner_in_the_grandparent():
     """The child of a child: the thread that owns the lock is not one of its parent's."""
-    code = """if 1:
-        import ctypes, os, threading
-        libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
-        held = threading.Event()
-        def hold():
-            libc.pthread_mutex_lock(lock)
-            held.set()
-            threading.Event().wait()
-        threading.Thread(target=hold, daemon=True).start()
-        held.wait()
+    code = HELD + """if 1:
         if os.fork() == 0:
             if os.fork() == 0:
                 libc.pthread_mutex_lock(lock)
@@ -128,17 +133,9 @@ def test_owner_in_the_grandparent():
 
 def test_waits_again_and_again_told_once():
     """The look at its stack interrupts a wait: what follows is no news."""
-    code = """if 1:
-        import ctypes, os, threading, time
-        libc, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
-        held = threading.Event()
-        def hold():
-            libc.pthread_mutex_lock(lock)
-            held.set()
-            threading.Event().wait()
-        threading.Thread(target=hold, daemon=True).start()
-        held.wait()
+    code = HELD + """if 1:
         if os.fork() == 0:
+            import time
             while True:
                 end = int(time.time() * 1e9) + 200_000_000
                 libc.pthread_mutex_timedlock(lock, (ctypes.c_long * 2)(end // 10 ** 9, end % 10 ** 9))
