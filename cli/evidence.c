@@ -55,7 +55,7 @@ evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event
   if (!address)
     return NULL;
   size_t count = read_list(child, strtoull(address, NULL, 16), &list);
-  struct live *live = count ? live_open_memory(child) : NULL;
+  struct live *live = count ? live_open(child) : NULL;
   json_t *others = live ? json_array() : NULL;
   for (size_t i = 0; others && i < count; i++) {
     const struct snapshot_thread *t = &list[i];
