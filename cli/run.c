@@ -76,16 +76,17 @@ read_events(struct driver *driver)
     die("%s: %m", rundir_events());
 }
 
-// A child is stuck: reports it, and does what --on-deadlock says.
+// A child is stuck: reports it, and does what --on-deadlock or --on-suspect says.
 static void
 on_stuck(void *context, pid_t child, json_t *event)
 {
   struct driver *driver = context;
   bool proven = !strcmp(get_string(event, "event"), "deadlock");
+  enum stuck_action action = proven ? driver->options->on_deadlock : driver->options->on_suspect;
   session_event(&driver->session, event);
-  if (!proven || driver->options->on_deadlock == DEADLOCK_REPORT)
+  if (action == STUCK_REPORT)
     return;
-  if (driver->options->on_deadlock == DEADLOCK_KILL) {
+  if (action == STUCK_KILL) {
     kill(child, SIGKILL);
     watch_killed(&driver->children, child);
     return;

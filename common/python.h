@@ -62,3 +62,17 @@ int python_frames(struct python *python, pid_t tid, struct python_frame *frames,
 // threading.Thread.name of the thread that python_frames() was last asked for; NULL where it is not
 // known. UTF-8, not escaped.
 const char *python_thread_name(struct python *python);
+
+// The threads that have a state in CPython's list, those that the fork left behind included where
+// nobody has cleared it since; 0: it cannot be read.
+int python_thread_count(const struct python *python);
+// Whether one of them has this pthread_t.
+bool python_has_thread(const struct python *python, uint64_t descriptor);
+
+enum python_lock { PYTHON_NO_LOCK, PYTHON_LOCK, PYTHON_RLOCK, PYTHON_SIMPLE_QUEUE, PYTHON_LOCKS };
+
+// The kind of the Python object whose lock, up to CPython 3.13 a semaphore, is at the address: it
+// is looked for among words of the stack of a thread that waits for it. *owner: the pthread_t that
+// an RLock has recorded, else 0.
+enum python_lock python_lock_among(struct python *python, const uint64_t *words, size_t count,
+                                   uint64_t lock, uint64_t *owner);
