@@ -14,9 +14,9 @@ static const struct wanted {
 } long_jumps = {{"longjmp", "_longjmp", "siglongjmp", "__longjmp_chk"},
                 {"libc.so", "libpthread.so", "ld-linux", "libforkhound.so"}},
   // The interpreter itself gives a state to the threads that it starts only.
-  python_states = {{"PyGILState_Ensure", "PyThreadState_New", "Py_NewInterpreter",
-                    "Py_NewInterpreterFromConfig", "PyThread_release_lock"},
-                   {"libpython", "python", "libc.so", "ld-linux", "libforkhound.so"}};
+    python_states = {{"PyGILState_Ensure", "PyThreadState_New", "Py_NewInterpreter",
+                      "Py_NewInterpreterFromConfig", "PyThread_release_lock"},
+                     {"libpython", "python", "libc.so", "ld-linux", "libforkhound.so"}};
 
 static bool
 is_wanted(const struct wanted *wanted, const char *name)

@@ -167,26 +167,22 @@ live_python_add(struct live_python *live, pid_t tid, json_t *to)
     json_object_set_new(to, "python_cut", json_true());
 }
 
-enum python_lock
-live_python_lock(struct live_python *live, const struct task_wait *task, bool *owner_lives)
+struct live_python_lock
+live_python_lock(struct live_python *live, const struct task_wait *task)
 {
   enum { SEARCHED = 2048 };
-  uint64_t words[SEARCHED / sizeof(uint64_t)], owner;
-  *owner_lives = true;
-  if (!live || !procfs_memory(live->pid, task->sp & ~7ull, words, sizeof words))
-    return PYTHON_NO_LOCK;
-  enum python_lock lock = python_lock_among(live->reader, words, sizeof words / sizeof *words,
-                                            task->address, &owner);
-  if (owner && python_thread_count(live->reader))
-    *owner_lives = python_has_thread(live->reader, owner);
-  return lock;
-}
-
-bool
-live_python_is_alone(struct live_python *live, pid_t tid)
-{
+  uint64_t words[SEARCHED / sizeof(uint64_t)];
   struct python_frame frame;
-  bool cut;
-  return live && python_thread_count(live->reader) == 1 &&
-         python_frames(live->reader, tid, &frame, 1, &cut) >= 0;
+  struct python_lock lock = {0};
+  bool cut, known = python_frames(live->reader, task->tid, &frame, 1, &cut) >= 0;
+  int threads = python_thread_count(live->reader);
+  if (procfs_memory(live->pid, task->sp & ~7ull, words, sizeof words))
+    lock = python_lock_among(live->reader, words, sizeof words / sizeof *words, task->address);
+  return (struct live_python_lock){
+      .type = lock.type,
+      .owner_gone = lock.owner && threads && !python_has_thread(live->reader, lock.owner),
+      .alone = known && threads == 1,
+      .elsewhere = threads != 1 &&
+                   (!lock.object || python_others_have(live->reader, task->tid, lock.object)),
+  };
 }

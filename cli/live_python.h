@@ -16,9 +16,11 @@ void live_python_close(struct live_python *live);
 // "python_version" and so on, and a "notes" entry where frames are missing. `live` may be NULL.
 void live_python_add(struct live_python *live, pid_t tid, json_t *to);
 
-// The object whose lock the task waits for, and of an RLock whether its owner has a state in
-// CPython. PYTHON_NO_LOCK: not known.
-enum python_lock live_python_lock(struct live_python *live, const struct task_wait *task,
-                                  bool *owner_lives);
-// Whether the thread is the only one that has a state in CPython.
-bool live_python_is_alone(struct live_python *live, pid_t tid);
+// The lock of CPython's that the task waits for, as far as memory tells.
+struct live_python_lock {
+  enum python_lock_type type;  // PYTHON_NO_LOCK: not known
+  bool owner_gone;             // of an RLock: its owner has no state in CPython
+  bool alone;                  // no other thread has one
+  bool elsewhere;              // another Python thread has to do with the lock, or may have
+};
+struct live_python_lock live_python_lock(struct live_python *live, const struct task_wait *task);

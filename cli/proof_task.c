@@ -69,8 +69,8 @@ tell(const struct suspect *suspect, const struct beside *beside, json_t *describ
   if (!first)
     proof_say(proof, xstrdup("but the first task of the process goes on"));
   proof_describe(described, lock);
-  json_t *event = proof_event(first && dead && !signal ? "deadlock" : "suspect", suspect,
-                              described, stack, proof, waited_ms);
+  json_t *event = proof_event(first && dead && !signal ? "deadlock" : "suspect", suspect, described,
+                              stack, proof, waited_ms);
   json_object_set_new(event, "tid", json_integer(task->tid));
   if (!first)
     json_object_set_new(event, "what", json_string("thread"));

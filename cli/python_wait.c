@@ -65,18 +65,17 @@ python_wait_at(pid_t pid, const struct task_wait *task, const json_t *stack)
   if (!function || (strcmp(function, timed) && strcmp(function, untimed)))
     return lock;
   struct live_python *python = live_python_open(pid);
-  bool owner_lives;
   if (!python)
     return lock;
-  enum python_lock type = live_python_lock(python, task, &owner_lives);
-  lock.owned = type == PYTHON_RLOCK;
+  struct live_python_lock known = live_python_lock(python, task);
+  lock.owned = known.type == PYTHON_RLOCK;
   lock.kind = lock.owned ? "threading.RLock" : "lock of CPython";
   // Python's main thread is the only one that runs handlers.
   lock.interrupted = task->tid == pid && !strcmp(function, timed);
-  lock.designed = type == PYTHON_SIMPLE_QUEUE || waits_for_event(python, task->tid);
-  lock.lost = lock.owned ? !owner_lives
-                         : live_python_is_alone(python, task->tid) && is_python(pid) &&
-                               !gives_python_states(pid);
+  lock.elsewhere = known.elsewhere;
+  lock.designed = known.type == PYTHON_SIMPLE_QUEUE || waits_for_event(python, task->tid);
+  lock.lost =
+      lock.owned ? known.owner_gone : known.alone && is_python(pid) && !gives_python_states(pid);
   live_python_close(python);
   return lock;
 }
@@ -93,5 +92,6 @@ python_wait_say(json_t *proof, const struct python_wait *lock)
   }
   proof_say(proof, xstrdup("only a thread with a Python state can release a lock of CPython's, and "
                            "the waiting one is the only one in this process"));
-  proof_say(proof, xstrdup("no module of the process but CPython could give one to another thread"));
+  proof_say(proof,
+            xstrdup("no module of the process but CPython could give one to another thread"));
 }

@@ -11,6 +11,7 @@ struct python_wait {
   bool owned;        // an RLock: it refuses to be released by another thread than its owner
   bool lost;         // nobody of this process can release it
   bool interrupted;  // CPython runs handlers written in Python while the task waits
+  bool elsewhere;    // another Python thread of this process may have taken it
   bool designed;     // the wait is one for an event: for a Condition, a queue, the end of a thread
 };
 

@@ -114,8 +114,8 @@ put_missing(FILE *out, const json_t *lock)
       {"condition variable", "A condition variable has no owner: the thread that was to signal it "
                              "is not in this process."},
       {"threading.RLock", "The Python thread that holds the RLock is not in this process."},
-      {"lock of CPython",
-       "A lock of CPython's has no owner: the thread that was to release it is not in this process."},
+      {"lock of CPython", "A lock of CPython's has no owner: the thread that was to release it is "
+                          "not in this process."},
       {"semaphore",
        "A semaphore has no owner: the thread that was to post it is not in this process."},
       {"barrier",

@@ -69,10 +69,24 @@ int python_thread_count(const struct python *python);
 // Whether one of them has this pthread_t.
 bool python_has_thread(const struct python *python, uint64_t descriptor);
 
-enum python_lock { PYTHON_NO_LOCK, PYTHON_LOCK, PYTHON_RLOCK, PYTHON_SIMPLE_QUEUE, PYTHON_LOCKS };
+enum python_lock_type {
+  PYTHON_NO_LOCK,
+  PYTHON_LOCK,
+  PYTHON_RLOCK,
+  PYTHON_SIMPLE_QUEUE,
+  PYTHON_LOCK_TYPES,
+};
 
-// The kind of the Python object whose lock, up to CPython 3.13 a semaphore, is at the address: it
-// is looked for among words of the stack of a thread that waits for it. *owner: the pthread_t that
-// an RLock has recorded, else 0.
-enum python_lock python_lock_among(struct python *python, const uint64_t *words, size_t count,
-                                   uint64_t lock, uint64_t *owner);
+struct python_lock {
+  enum python_lock_type type;
+  uint64_t object;  // the Python object that has the lock
+  uint64_t owner;   // the pthread_t that an RLock has recorded, or 0
+};
+
+// Whose lock, up to CPython 3.13 a semaphore, is at the address: it is looked for among words of
+// the stack of a thread that waits for it.
+struct python_lock python_lock_among(struct python *python, const uint64_t *words, size_t count,
+                                     uint64_t lock);
+// Whether a frame of a thread other than `tid` refers to the lock. True also where that is not one
+// of Python's.
+bool python_others_have(struct python *python, pid_t tid, uint64_t object);

@@ -2,49 +2,84 @@
 
 #include <string.h>
 
-enum { WORD = sizeof(uint64_t), MOST_NAME = 32 };
+enum { WORD = sizeof(uint64_t), MOST_NAME = 32, FRAME_WORDS = 64, MOST_FRAMES = 64 };
 
-static const char *const names[PYTHON_LOCKS] = {
+static const char *const names[PYTHON_LOCK_TYPES] = {
     [PYTHON_LOCK] = "_thread.lock",
     [PYTHON_RLOCK] = "_thread.RLock",
     [PYTHON_SIMPLE_QUEUE] = "_queue.SimpleQueue",
 };
 
-static enum python_lock
+static enum python_lock_type
 type_of(struct python *p, uint64_t object)
 {
   char name[MOST_NAME];
   uint64_t type = pages_pointer(&p->pages, object + p->layout.object_type);
   uint64_t text = type ? pages_pointer(&p->pages, type + p->layout.type_name) : 0;
 
-  for (int i = PYTHON_LOCK; text && i < PYTHON_LOCKS; i++) {
+  for (int i = PYTHON_LOCK; text && i < PYTHON_LOCK_TYPES; i++) {
     size_t length = strlen(names[i]) + 1;
     if (pages_read(&p->pages, text, name, length) && !memcmp(name, names[i], length))
-      return (enum python_lock)i;
+      return (enum python_lock_type)i;
   }
   return PYTHON_NO_LOCK;
 }
 
 // Each has the pointer to its lock right behind the head of an object; an RLock after it the
 // owner's pthread_t, and how often that has taken it (rlockobject in Modules/_threadmodule.c).
-enum python_lock
-python_lock_among(struct python *p, const uint64_t *words, size_t count, uint64_t lock,
-                  uint64_t *owner)
+struct python_lock
+python_lock_among(struct python *p, const uint64_t *words, size_t count, uint64_t lock)
 {
   uint64_t head = p->layout.object_type + WORD;
 
-  *owner = 0;
   for (size_t i = 0; *p->version && i < count; i++) {
-    uint64_t object = words[i];
-    if (object % WORD || !object || pages_pointer(&p->pages, object + head) != lock)
+    struct python_lock found = {.object = words[i]};
+    if (found.object % WORD || !found.object ||
+        pages_pointer(&p->pages, found.object + head) != lock)
       continue;
-    enum python_lock type = type_of(p, object);
-    if (type == PYTHON_RLOCK && pages_pointer(&p->pages, object + head + 2 * WORD))
-      *owner = pages_pointer(&p->pages, object + head + WORD);
-    if (type != PYTHON_NO_LOCK)
-      return type;
+    found.type = type_of(p, found.object);
+    if (found.type == PYTHON_RLOCK && pages_pointer(&p->pages, found.object + head + 2 * WORD))
+      found.owner = pages_pointer(&p->pages, found.object + head + WORD);
+    if (found.type != PYTHON_NO_LOCK)
+      return found;
   }
-  return PYTHON_NO_LOCK;
+  return (struct python_lock){0};
+}
+
+// A `with` statement keeps the method that releases the lock: a PyCFunctionObject, whose second
+// word behind the head of an object is the lock.
+static bool
+frame_has(struct python *p, uint64_t frame, uint64_t object)
+{
+  uint64_t words[FRAME_WORDS], head = p->layout.object_type + WORD;
+  bool all = pages_read(&p->pages, frame, words, sizeof words);
+
+  for (int i = 0; all && i < FRAME_WORDS; i++) {
+    uint64_t word = words[i] & ~p->layout.frame_tag;
+    if (word == object ||
+        (word && word % WORD == 0 && pages_pointer(&p->pages, word + head + WORD) == object))
+      return true;
+  }
+  return false;
+}
+
+bool
+python_others_have(struct python *p, pid_t tid, uint64_t object)
+{
+  struct python_frame innermost;
+  bool cut;
+
+  if (python_frames(p, tid, &innermost, 1, &cut) < 0)
+    return true;
+  for (int i = 0; i < p->state_count; i++) {
+    uint64_t frame = i == p->latest_state ? 0 : p->states[i].frame;
+    for (int n = 0; frame && n < MOST_FRAMES; n++) {
+      if (frame_has(p, frame, object))
+        return true;
+      frame = pages_pointer(&p->pages, frame + p->layout.frame_back);
+    }
+  }
+  return false;
 }
 
 bool
