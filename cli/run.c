@@ -11,6 +11,7 @@
 #include "run_end.h"
 #include "rundir.h"
 #include "session_notes.h"
+#include "still_waiting.h"
 #include "stuck_fork.h"
 #include "watch.h"
 #include "tail.h"
@@ -172,6 +173,8 @@ static void
 check_limit(struct driver *driver)
 {
   int signal = time_limit_signal(&driver->limit);
+  if (signal == SIGTERM)
+    still_waiting(&driver->children, &driver->session);
   if (signal)
     end_all(driver, signal);
   if (signal == SIGTERM)
