@@ -50,9 +50,8 @@ shares_memory(pid_t pid)
 }
 
 int
-waking_signal(pid_t pid, bool owned, bool never_forked)
+waking_among(pid_t pid, unsigned long long caught, bool owned, bool never_forked)
 {
-  unsigned long long caught = procfs_status(pid, 0, "SigCgt", 16);
   static const int timers[] = {SIGALRM, SIGVTALRM, SIGPROF};
   static const int harmless[] = {
       SIGINT,  SIGPIPE, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
@@ -69,6 +68,12 @@ waking_signal(pid_t pid, bool owned, bool never_forked)
   if (!caught || (owned && !calls_long_jump(pid)))
     return 0;
   return __builtin_ctzll(caught) + 1;
+}
+
+int
+waking_signal(pid_t pid, bool owned, bool never_forked)
+{
+  return waking_among(pid, procfs_status(pid, 0, "SigCgt", 16), owned, never_forked);
 }
 
 // The other threads at the fork: from its event, or what the child itself carries.
@@ -280,7 +285,10 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
   const struct task_wait *task = waiter.task;
   json_t *described = live_symbol(live, waiter.lock.address);
   live_close(live);
-  int signal = waking_signal(pid, owned, suspect->never_forked);
+  unsigned long long noted = 0;
+  int signal = state->count == 1
+                   ? waking_unless_noted(suspect, task, &waiter.lock, waiter.stack, owned, &noted)
+                   : waking_signal(pid, owned, suspect->never_forked);
 
   say_of_tasks(proof, state);
   proof_say(proof,
@@ -297,6 +305,7 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
         proof,
         xstrdup("only a thread of this process could end the wait, and none is left to do it"));
   proof_say_handlers(proof, pid, signal, owned);
+  proof_say_noted(proof, noted);
 
   proof_describe(described, &waiter.lock);
   if (waiter.holder)
