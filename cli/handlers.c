@@ -98,6 +98,17 @@ ask(struct puppet *puppet, pid_t pid, unsigned long long caught, uint64_t addres
   return true;
 }
 
+// Ruby has one of SIGVTALRM, which is there to interrupt a system call.
+static bool
+does_nothing(pid_t pid, uint64_t handler)
+{
+  static const unsigned char mark[] = {0xf3, 0x0f, 0x1e, 0xfa}, end = 0xc3;  // endbr64, ret
+  unsigned char code[sizeof mark + 1];
+  if (!procfs_memory(pid, handler, code, sizeof code))
+    return false;
+  return code[memcmp(code, mark, sizeof mark) ? 0 : sizeof mark] == end;
+}
+
 // CPython: signal_handler() in Modules/signalmodule.c; Ruby: sighandler() in signal.c. Each has one
 // for all signals. Where no symbol says so it is that of SIGINT, which both install at their start.
 static bool
@@ -135,7 +146,8 @@ handlers_read(pid_t pid, pid_t tid, struct handlers *handlers)
   let_go(&puppet);
   struct live *live = asked ? live_open_memory(pid) : NULL;
   for (int signal = 1; asked && signal <= MOST_SIGNAL; signal++)
-    if (addresses[signal] && notes(pid, live, addresses[signal], addresses[SIGINT]))
+    if (addresses[signal] && (does_nothing(pid, addresses[signal]) ||
+                              notes(pid, live, addresses[signal], addresses[SIGINT])))
       handlers->noting |= 1ull << (signal - 1);
   live_close(live);
   return asked;

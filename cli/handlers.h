@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 // Those of CPython and Ruby set flags, and the interpreter runs what the program wants to be done
-// when it gets to it; as masks, bit 0 is signal 1.
+// when it gets to it; others do nothing at all. As masks: bit 0 is signal 1.
 struct handlers {
   unsigned long long noting;  // signals with such a handler
   unsigned long long timers;  // SIGALRM, SIGVTALRM and SIGPROF whose interval timer runs

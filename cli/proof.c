@@ -285,7 +285,7 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
   const struct task_wait *task = waiter.task;
   json_t *described = live_symbol(live, waiter.lock.address);
   live_close(live);
-  unsigned long long noted = 0;
+  struct noted noted = {0};
   int signal = state->count == 1
                    ? waking_unless_noted(suspect, task, &waiter.lock, waiter.stack, owned, &noted)
                    : waking_signal(pid, owned, suspect->never_forked);
@@ -305,7 +305,7 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
         proof,
         xstrdup("only a thread of this process could end the wait, and none is left to do it"));
   proof_say_handlers(proof, pid, signal, owned);
-  proof_say_noted(proof, noted);
+  proof_say_noted(proof, &noted);
 
   proof_describe(described, &waiter.lock);
   if (waiter.holder)

@@ -55,7 +55,7 @@ tell(const struct suspect *suspect, const struct beside *beside, json_t *describ
   const struct task_wait *task = beside->task;
   const struct lock *lock = &beside->lock;
   bool first = task->tid == suspect->pid, dead = lock->checked || beside->python.lost;
-  unsigned long long noted;
+  struct noted noted;
   // Threads that go on may send signals too.
   int signal = waking_unless_noted(suspect, task, lock, stack, false, &noted);
   json_t *proof = json_array();
@@ -67,7 +67,7 @@ tell(const struct suspect *suspect, const struct beside *beside, json_t *describ
     say_of_release(proof, lock);
   }
   proof_say_handlers(proof, suspect->pid, signal, false);
-  proof_say_noted(proof, noted);
+  proof_say_noted(proof, &noted);
   if (!first)
     proof_say(proof, xstrdup("but the first task of the process goes on"));
   proof_describe(described, lock);
