@@ -66,6 +66,20 @@ module_calls(const struct wanted *wanted, pid_t pid, const char *path)
   return calls;
 }
 
+// Those modules of the standard library take and release locks in threads of Python's only; of the
+// others _ctypes makes functions of Python's that any thread may call.
+static bool
+is_of_python(const char *path)
+{
+  static const char *const foreign[] = {"_ctypes", "_test", "_xx", "_interp"};
+  if (!strstr(path, "/lib-dynload/"))
+    return false;
+  for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+    if (!strncmp(base_name(path), foreign[i], strlen(foreign[i])))
+      return false;
+  return true;
+}
+
 static bool
 is_left_out(const struct wanted *wanted, const char *path)
 {
@@ -74,7 +88,7 @@ is_left_out(const struct wanted *wanted, const char *path)
     if (name && !strncmp(base_name(path), name, strlen(name)))
       return true;
   }
-  return false;
+  return wanted == &python_states && is_of_python(path);
 }
 
 // A line of maps (proc(5)) of executable memory: the path of its file, else NULL.

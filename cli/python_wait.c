@@ -9,19 +9,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The function of CPython's that waits: the first one outside the C library.
-static const char *
-waiting_function(const json_t *stack)
+// How CPython waits. Up to 3.12 all locks are semaphores; since then some are bytes, with a place
+// to sleep at that is used for events too: the end of a thread, a queue.
+enum manner { NOT_PYTHON, UNINTERRUPTED, INTERRUPTED, PARKED_FOR_LOCK, PARKED_FOR_EVENT };
+
+// Told by the first functions outside the C library.
+static enum manner
+manner_of(const json_t *stack)
 {
+  bool parked = false;
   size_t i;
   json_t *frame;
   json_array_foreach((json_t *)(uintptr_t)stack, i, frame)
   {
     const char *module = get_string(frame, "module"), *name = module ? base_name(module) : "";
-    if (strncmp(name, "libc.so", 7) && strncmp(name, "libpthread", 10))
-      return get_string(frame, "function");
+    const char *function = get_string(frame, "function");
+    if (!strncmp(name, "libc.so", 7) || !strncmp(name, "libpthread", 10))
+      continue;
+    if (function &&
+        (!strncmp(function, "_PySemaphore_", 13) || !strcmp(function, "_PyParkingLot_Park"))) {
+      parked = true;
+      continue;
+    }
+    if (parked)
+      return function &&
+                     (!strcmp(function, "_PyMutex_LockTimed") || !strcmp(function, "PyMutex_Lock"))
+                 ? PARKED_FOR_LOCK
+                 : PARKED_FOR_EVENT;
+    return !function                                          ? NOT_PYTHON
+           : !strcmp(function, "PyThread_acquire_lock_timed") ? INTERRUPTED
+           : !strcmp(function, "PyThread_acquire_lock")       ? UNINTERRUPTED
+                                                              : NOT_PYTHON;
   }
-  return NULL;
+  return NOT_PYTHON;
 }
 
 // A program that has CPython in itself may give a state to any thread without a trace.
@@ -59,21 +79,19 @@ waits_for_event(struct live_python *python, pid_t tid)
 struct python_wait
 python_wait_at(pid_t pid, const struct task_wait *task, const json_t *stack)
 {
-  static const char timed[] = "PyThread_acquire_lock_timed", untimed[] = "PyThread_acquire_lock";
   struct python_wait lock = {0};
-  const char *function = stack ? waiting_function(stack) : timed;
-  if (!function || (strcmp(function, timed) && strcmp(function, untimed)))
-    return lock;
-  struct live_python *python = live_python_open(pid);
+  enum manner manner = stack ? manner_of(stack) : INTERRUPTED;
+  struct live_python *python = manner == NOT_PYTHON ? NULL : live_python_open(pid);
   if (!python)
     return lock;
   struct live_python_lock known = live_python_lock(python, task);
   lock.owned = known.type == PYTHON_RLOCK;
   lock.kind = lock.owned ? "threading.RLock" : "lock of CPython";
   // Python's main thread is the only one that runs handlers.
-  lock.interrupted = task->tid == pid && !strcmp(function, timed);
+  lock.interrupted = task->tid == pid && manner != UNINTERRUPTED;
   lock.elsewhere = known.elsewhere;
-  lock.designed = known.type == PYTHON_SIMPLE_QUEUE || waits_for_event(python, task->tid);
+  lock.designed = manner == PARKED_FOR_EVENT || known.type == PYTHON_SIMPLE_QUEUE ||
+                  waits_for_event(python, task->tid);
   lock.lost =
       lock.owned ? known.owner_gone : known.alone && is_python(pid) && !gives_python_states(pid);
   live_python_close(python);

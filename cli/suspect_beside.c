@@ -56,15 +56,21 @@ was_there_at_fork(const struct suspect *suspect, uint64_t address)
   return !procfs_task_count(parent) || procfs_mapping(parent, address, &mapping);
 }
 
-static bool
-may_be_left_behind(const struct suspect *suspect, const struct stuck_task *stuck,
-                   const struct lock *lock, const json_t *stack)
+static struct python_wait
+python_wait_of(const struct suspect *suspect, const struct stuck_task *stuck, json_t *stack)
 {
-  json_t *named = json_pack("{s:O}", "stack", (json_t *)(uintptr_t)stack);
+  json_t *named = json_pack("{s:O}", "stack", stack);
   symbolize_event(named);
   struct python_wait python = python_wait_at(suspect->pid, &stuck->wait, get_array(named, "stack"));
   json_decref(named);
-  return !lock_is_event(lock->kind) && !python.designed && !python.elsewhere && !lock->owner &&
+  return python;
+}
+
+static bool
+may_be_left_behind(const struct suspect *suspect, const struct stuck_task *stuck,
+                   const struct lock *lock, const struct python_wait *python)
+{
+  return !lock_is_event(lock->kind) && !python->designed && !python->elsewhere && !lock->owner &&
          was_there_at_fork(suspect, lock->address) &&
          !other_refers(stuck, suspect->pid, lock->address);
 }
@@ -101,12 +107,15 @@ suspect_beside(const struct suspect *suspect, const struct stuck_task *stuck, lo
   struct lock lock = lock_at(pid, task, stack);
   json_t *described = live_symbol(live, lock.address);
   live_close(live);
-  if (!may_be_left_behind(suspect, stuck, &lock, stack)) {
+  struct python_wait python = python_wait_of(suspect, stuck, stack);
+  if (!may_be_left_behind(suspect, stuck, &lock, &python)) {
     json_decref(stack);
     json_decref(proof);
     json_decref(described);
     return NULL;
   }
+  if (python.kind)
+    lock.kind = python.kind;
   say_of_others(proof, pid, ns, waited_ms);
   proof_say_handlers(proof, pid, waking_signal(pid, false, false), false);
   proof_describe(described, &lock);

@@ -87,6 +87,7 @@ struct python_lock {
 // the stack of a thread that waits for it.
 struct python_lock python_lock_among(struct python *python, const uint64_t *words, size_t count,
                                      uint64_t lock);
-// Whether a frame of a thread other than `tid` refers to the lock. True also where that is not one
-// of Python's.
-bool python_others_have(struct python *python, pid_t tid, uint64_t object);
+// Whether a thread other than `tid` is in a `with` statement of the lock. True also where `tid` is
+// none of Python's. `own`: words of the stack of that thread.
+bool python_others_have(struct python *python, pid_t tid, uint64_t object, const uint64_t *own,
+                        size_t count);
