@@ -41,6 +41,7 @@ static const char run_help[] =
     "  --error-exitcode N    that exit status, 1 to 255 (default 66)\n"
     "  --on-deadlock ACTION  kill (the default) the stuck child, after its report;\n"
     "                        stop it, for a debugger; or only report\n"
+    "  --on-suspect ACTION   the same of a child that is suspected (default report)\n"
     "  --stuck-after SECONDS examine a child that has been in one wait for so long\n"
     "                        (default 1)\n"
     "  --redirect=MODE       off (the default), learn, listed or auto: which forks of\n"

@@ -20,8 +20,10 @@ fork_stacks(const struct fork_record *fork)
 void
 model_init(struct model *model)
 {
-  *model = (struct model){
-      .fork_index = json_object(), .site_index = json_object(), .strays = json_array()};
+  *model = (struct model){.fork_index = json_object(),
+                          .site_index = json_object(),
+                          .strays = json_array(),
+                          .waiting = json_array()};
 }
 
 static void
@@ -54,6 +56,7 @@ model_free(struct model *model)
   json_decref(model->fork_index);
   json_decref(model->site_index);
   json_decref(model->strays);
+  json_decref(model->waiting);
   redirects_free(&model->redirects);
   free(model->forks);
   free(model->arrived);
@@ -319,6 +322,8 @@ model_add(struct model *model, json_t *event)
     return add_exit(model, event);
   if (!strcmp(kind, "blind"))
     add_blind(model, event);
+  if (!strcmp(kind, "waiting"))
+    json_array_append(model->waiting, event);
 
   return NULL;
 }

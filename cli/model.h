@@ -62,6 +62,7 @@ struct model {
   size_t undecided_count;
   json_t *strays;  // `suspect` events of processes whose fork has no event: it does not return
   struct redirects redirects;
+  json_t *waiting;  // `waiting` events: of children that slept in a lock at the time limit
   size_t events;
   long long last_ns;  // the latest time_ns
 };

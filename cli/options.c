@@ -38,6 +38,7 @@ enum {
   OPT_TIME_LIMIT,
   OPT_COLOR,
   OPT_ON_DEADLOCK,
+  OPT_ON_SUSPECT,
   OPT_STUCK_AFTER,
   OPT_JSON,
   OPT_SUPPRESSIONS,
@@ -56,6 +57,7 @@ static const struct option run_options[] = {
     {"fail-on", required_argument, NULL, OPT_FAIL_ON},
     {"error-exitcode", required_argument, NULL, OPT_ERROR_EXITCODE},
     {"on-deadlock", required_argument, NULL, OPT_ON_DEADLOCK},
+    {"on-suspect", required_argument, NULL, OPT_ON_SUSPECT},
     {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
     {"redirect-python", required_argument, NULL, OPT_REDIRECT_PYTHON},
     {"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
@@ -216,7 +218,10 @@ static void
 parse(int argc, char **argv, struct options *options, const struct option *table)
 {
   const char *sub = argv[0];
-  *options = (struct options){.fail_on = LEVEL_DEADLOCK, .error_exitcode = 66, .stuck_after = 1};
+  *options = (struct options){.fail_on = LEVEL_DEADLOCK,
+                              .error_exitcode = 66,
+                              .stuck_after = 1,
+                              .on_suspect = STUCK_REPORT};
   take_environment(options);
   bool verbose_given = false;
   opterr = 0;
@@ -240,7 +245,10 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_TIME_LIMIT: options->time_limit = parse_seconds(sub, "--time-limit", optarg); break;
     case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
     case OPT_ON_DEADLOCK:
-      options->on_deadlock = (enum on_deadlock)parse_word(sub, "--on-deadlock", optarg, actions);
+      options->on_deadlock = (enum stuck_action)parse_word(sub, "--on-deadlock", optarg, actions);
+      break;
+    case OPT_ON_SUSPECT:
+      options->on_suspect = (enum stuck_action)parse_word(sub, "--on-suspect", optarg, actions);
       break;
     case OPT_REDIRECT_PYTHON:
       options->redirect_python = methods[parse_word(sub, "--redirect-python", optarg, methods)];

@@ -195,6 +195,25 @@ render_fork_again(const struct style *style, const struct fork_record *fork, con
   fflush(style->out);
 }
 
+static void
+put_waiting(FILE *out, const json_t *waiting)
+{
+  size_t i;
+  json_t *event;
+  json_array_foreach((json_t *)waiting, i, event)
+  {
+    const char *kind = get_string(json_object_get(event, "lock"), "kind");
+    char *place = stack_place_of_thread(event), *safe_place = escaped(place);
+    char *safe_kind = escaped(kind);
+    fprintf(out, "%s child %lld in %s at %s",
+            i ? "," : "; at the time limit still waiting:", get_integer(event, "pid"), safe_kind,
+            safe_place);
+    free(place);
+    free(safe_place);
+    free(safe_kind);
+  }
+}
+
 void
 render_summary(const struct style *style, const struct model *model)
 {
@@ -224,6 +243,7 @@ render_summary(const struct style *style, const struct model *model)
   }
   if (tally.suspect)
     fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
+  put_waiting(out, model->waiting);
   redirects_render_summary(out, &model->redirects);
   for (size_t i = 0; i < model->blind_count; i++) {
     fputs(i ? ", " : "; blind spots: ", out);

@@ -113,6 +113,9 @@ put_missing(FILE *out, const json_t *lock)
   } sentences[] = {
       {"condition variable", "A condition variable has no owner: the thread that was to signal it "
                              "is not in this process."},
+      {"threading.RLock", "The Python thread that holds the RLock is not in this process."},
+      {"lock of CPython", "A lock of CPython's has no owner: the thread that was to release it is "
+                          "not in this process."},
       {"semaphore",
        "A semaphore has no owner: the thread that was to post it is not in this process."},
       {"barrier",
@@ -324,6 +327,35 @@ render_stray(const struct style *style, const json_t *event)
   if (!buffer)
     return;
   put_stray(buffer, style, event);
+  if (!fclose(buffer))
+    fwrite(text, 1, size, style->out);
+  free(text);
+  fflush(style->out);
+}
+
+static void
+put_still_waiting(FILE *out, const json_t *event)
+{
+  char *lock = lock_name(json_object_get(event, "lock")), *safe_lock = escaped(lock);
+  char *exe = escaped(base_name(get_string(event, "exe")));
+  fprintf(out, "forkhound: child %lld (%s) still waited when the time limit struck, for %s:\n",
+          get_integer(event, "pid"), exe, safe_lock);
+  stack_print_thread(out, event, "stack", 4);
+  render_strings(out, "Note", get_array(event, "notes"));
+  free(lock);
+  free(safe_lock);
+  free(exe);
+}
+
+void
+render_waiting(const struct style *style, const json_t *event)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *buffer = open_memstream(&text, &size);
+  if (!buffer)
+    return;
+  put_still_waiting(buffer, event);
   if (!fclose(buffer))
     fwrite(text, 1, size, style->out);
   free(text);

@@ -11,6 +11,7 @@
 #include "run_end.h"
 #include "rundir.h"
 #include "session_notes.h"
+#include "still_waiting.h"
 #include "stuck_fork.h"
 #include "watch.h"
 #include "tail.h"
@@ -76,16 +77,17 @@ read_events(struct driver *driver)
     die("%s: %m", rundir_events());
 }
 
-// A child is stuck: reports it, and does what --on-deadlock says.
+// A child is stuck: reports it, and does what --on-deadlock or --on-suspect says.
 static void
 on_stuck(void *context, pid_t child, json_t *event)
 {
   struct driver *driver = context;
   bool proven = !strcmp(get_string(event, "event"), "deadlock");
+  enum stuck_action action = proven ? driver->options->on_deadlock : driver->options->on_suspect;
   session_event(&driver->session, event);
-  if (!proven || driver->options->on_deadlock == DEADLOCK_REPORT)
+  if (action == STUCK_REPORT)
     return;
-  if (driver->options->on_deadlock == DEADLOCK_KILL) {
+  if (action == STUCK_KILL) {
     kill(child, SIGKILL);
     watch_killed(&driver->children, child);
     return;
@@ -171,6 +173,8 @@ static void
 check_limit(struct driver *driver)
 {
   int signal = time_limit_signal(&driver->limit);
+  if (signal == SIGTERM)
+    still_waiting(&driver->children, &driver->session);
   if (signal)
     end_all(driver, signal);
   if (signal == SIGTERM)

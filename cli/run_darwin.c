@@ -76,7 +76,11 @@ static void
 on_stuck(void *context, json_t *event)
 {
   struct driver *driver = context;
+  pid_t child = (pid_t)get_integer(event, "pid");
+  enum stuck_action action = driver->options->on_suspect;
   session_event(&driver->session, event);
+  if (action != STUCK_REPORT)
+    kill(child, action == STUCK_KILL ? SIGKILL : SIGSTOP);
 }
 
 static void

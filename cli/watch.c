@@ -299,16 +299,20 @@ static void
 look_at_tasks(struct watch *watch, struct watched *watched, const struct wait_state *now,
               long long now_ns)
 {
-  const struct stuck_task *stuck;
+  struct stuck_task *stuck;
   if (watched->stuck_told)
     return;
   stuck_tasks_note(&watched->stuck, watched->pid, now, now_ns);
   while (!watched->stuck_told &&
          (stuck = stuck_tasks_next(&watched->stuck, watched->pid, now_ns, watch->stuck_after_ns))) {
     struct suspect suspect = accused(watched);
-    json_t *event =
-        prove_task(&suspect, &stuck->wait, now->others, (now_ns - stuck->since_ns) / 1000000);
+    long long ms = (now_ns - stuck->since_ns) / 1000000;
+    json_t *event = stuck->looks == 1 ? prove_task(&suspect, &stuck->wait, now->others, ms)
+                                      : suspect_beside(&suspect, stuck, ms);
     watched->stuck_told = tell(watch, watched, event);
+    if (stuck->looks == 1)
+      stuck->others_ns = procfs_others_runnable_ns(watched->pid, stuck->wait.tid);
+    stuck_task_looked_at(stuck, watched->pid);
   }
 }
 
