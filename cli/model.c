@@ -328,6 +328,13 @@ model_add(struct model *model, json_t *event)
   return NULL;
 }
 
+const struct fork_record *
+model_fork(const struct model *model, const char *id)
+{
+  const json_t *position = id ? json_object_get(model->fork_index, id) : NULL;
+  return position ? model->forks[json_integer_value(position)] : NULL;
+}
+
 struct fork_record *
 model_find(struct model *model, json_t *event)
 {

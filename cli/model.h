@@ -79,6 +79,8 @@ struct fork_record *model_add(struct model *model, json_t *event);
 // Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none: see
 // model_add_stray().
 struct fork_record *model_find(struct model *model, json_t *event);
+// The fork with this id, or NULL.
+const struct fork_record *model_fork(const struct model *model, const char *id);
 // Takes in a `suspect` event of a fork that does not return.
 void model_add_stray(struct model *model, json_t *event);
 // Whether this process, the child or a child of it, has exec'd, by its own account.

@@ -213,6 +213,14 @@ report_waiting(struct session *session, json_t *event)
 }
 
 static void
+report_given_up(struct session *session, json_t *event)
+{
+  symbolize_event(event);
+  if (session->style.out && !session->options->quiet)
+    render_given_up(&session->style, event);
+}
+
+static void
 say(struct session *session, const char *prefix, const char *text)
 {
   if (!session->style.out || !session->options->verbose || !text)
@@ -246,6 +254,8 @@ session_event(struct session *session, json_t *event)
     say(session, "note: ", get_string(event, "text"));
   if (!strcmp(get_string(event, "event"), "redirect"))
     report_redirect(session, event);
+  if (!strcmp(get_string(event, "event"), "given_up"))
+    report_given_up(session, event);
   if (!strcmp(get_string(event, "event"), "waiting"))
     report_waiting(session, event);
   struct fork_record *decided = model_add(&session->model, event);
