@@ -217,6 +217,21 @@ add_exit(struct model *model, json_t *event)
   return decide(model, fork);
 }
 
+// Told by the parent, which knows no id: the youngest fork of that child.
+static void
+add_fault(struct model *model, const json_t *event)
+{
+  long long child = get_integer(event, "child"), parent = get_integer(event, "pid");
+  for (size_t i = model->fork_count; i-- > 0;) {
+    struct fork_record *fork = model->forks[i];
+    if (fork->child != child || get_integer(fork->event, "pid") != parent)
+      continue;
+    if (!fork->exec_path)
+      fork->fault = (int)get_integer(event, "signal");
+    return;
+  }
+}
+
 // The fork event is here at last: take in what its children wrote before.
 static struct fork_record *
 add_early(struct model *model, struct fork_record *fork)
@@ -320,6 +335,8 @@ model_add(struct model *model, json_t *event)
     return add_exec(model, event);
   if (!strcmp(kind, "exit"))
     return add_exit(model, event);
+  if (!strcmp(kind, "fault"))
+    add_fault(model, event);
   if (!strcmp(kind, "blind"))
     add_blind(model, event);
   if (!strcmp(kind, "waiting"))
@@ -391,6 +408,7 @@ model_tally(const struct model *model)
     tally.unsafe += fork->outcome == OUTCOME_EXEC && json_array_size(fork->unsafe_calls);
     tally.hazard += fork->outcome == OUTCOME_HAZARD && !fork->suppressed;
     tally.running += fork->outcome == OUTCOME_RUNNING;
+    tally.faults += fork->fault != 0;
     bool found = fork->finding && !fork->finding_suppressed;
     bool proven = found && !strcmp(get_string(fork->finding, "event"), "deadlock");
     tally.deadlock += proven;

@@ -34,6 +34,7 @@ struct fork_record {
   json_t *gone;  // pids of the child and its children that have exec'd, as keys; NULL: none
   bool ended, status_known;
   long long status;
+  int fault;  // the signal of a fault that ended the child; 0: none is known
   bool suppressed, finding_suppressed;
   json_t *finding;  // `deadlock` or `suspect` event; NULL: none
 };
@@ -93,6 +94,7 @@ long long model_deadline_ns(const struct model *model);
 
 struct tally {
   unsigned forks, sites, exec, hazard, running, suspect, deadlock;
+  unsigned faults;  // children that a fault has ended
   unsigned unsafe;  // of exec: after calls that are not async-signal-safe
 };
 struct tally model_tally(const struct model *model);

@@ -221,9 +221,10 @@ report_given_up(struct session *session, json_t *event)
 }
 
 static void
-say(struct session *session, const char *prefix, const char *text)
+say(struct session *session, const char *prefix, const char *text, bool always)
 {
-  if (!session->style.out || !session->options->verbose || !text)
+  bool wanted = session->options->verbose || (always && !session->options->quiet);
+  if (!session->style.out || !wanted || !text)
     return;
   fprintf(session->style.out, "forkhound: %s", prefix);
   put_escaped(session->style.out, text);
@@ -251,7 +252,8 @@ session_event(struct session *session, json_t *event)
     write_log(session, event);
   }
   if (!strcmp(get_string(event, "event"), "note"))
-    say(session, "note: ", get_string(event, "text"));
+    say(session, "note: ", get_string(event, "text"),
+        json_is_true(json_object_get(event, "always")));
   if (!strcmp(get_string(event, "event"), "redirect"))
     report_redirect(session, event);
   if (!strcmp(get_string(event, "event"), "given_up"))
