@@ -144,7 +144,7 @@ handlers_read(pid_t pid, pid_t tid, struct handlers *handlers)
     return false;
   bool asked = ask(&puppet, pid, caught, addresses, handlers);
   let_go(&puppet);
-  struct live *live = asked ? live_open_memory(pid) : NULL;
+  struct live *live = asked ? live_open(pid) : NULL;
   for (int signal = 1; asked && signal <= MOST_SIGNAL; signal++)
     if (addresses[signal] && (does_nothing(pid, addresses[signal]) ||
                               notes(pid, live, addresses[signal], addresses[SIGINT])))

@@ -6,6 +6,7 @@
 #include "live_python.h"
 #include "live_stack.h"
 #include "lock.h"
+#include "parent_threads.h"
 #include "procfs.h"
 #include "proof_parts.h"
 #include "symbolize.h"
@@ -76,13 +77,16 @@ waking_signal(pid_t pid, bool owned, bool never_forked)
   return waking_among(pid, procfs_status(pid, 0, "SigCgt", 16), owned, never_forked);
 }
 
-// The other threads at the fork: from its event, or what the child itself carries.
+// The other threads at the fork: from its event, or what the child itself carries; where nothing
+// was taken, from the parent as it is now.
 static json_t *
 threads_at_fork(const struct suspect *suspect)
 {
   json_t *others = json_object_get(suspect->fork_event, "others");
-  return others ? json_incref(others)
-                : evidence_threads(suspect->pid, suspect->fork_event, suspect->site_event);
+  if (others)
+    return json_incref(others);
+  others = evidence_threads(suspect->pid, suspect->fork_event, suspect->site_event);
+  return others ? others : parent_threads(suspect->fork_event, suspect->site_event);
 }
 
 void
@@ -92,7 +96,7 @@ proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid)
   const json_t *owner = owner_tid ? find_thread(others, owner_tid) : NULL;
   if (owner)
     json_object_set(event, "owner", (json_t *)(uintptr_t)owner);
-  else if (!owner_tid && json_object_get(suspect->fork_event, "evidence"))
+  else if (!owner_tid && !json_object_get(suspect->fork_event, "others"))
     json_object_set(event, "others", others);
   json_decref(others);
 }

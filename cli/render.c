@@ -150,7 +150,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   render_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
   fputs("  Forked at:\n", out);
   stack_print_thread(out, event, "site", 4);
-  render_other_threads(out, event);
+  render_other_threads(out, event, false);
   render_strings(out, "Note", get_array(event, "notes"));
   if (style->verbose)
     render_strings(out, "Registered fork handlers", get_array(event, "atfork"));

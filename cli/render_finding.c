@@ -171,11 +171,32 @@ put_owner(FILE *out, const struct fork_record *fork)
     return;
   }
   char *name = escaped(python_thread_label(owner));
-  fprintf(out, "  Thread %lld \"%s\" held the lock; at %s it was at:\n", tid, name,
-          earlier ? "the first fork from this place" : "the fork");
+  const char *of = get_string(owner, "of");
+  fprintf(out, "  Thread %lld \"%s\" held the lock; %s:\n", tid, name,
+          of && !strcmp(of, "parent")
+              ? "at the fork it was not looked at; in the parent it is now at"
+          : earlier ? "at the first fork from this place it was at"
+                    : "at the fork it was at");
   free(name);
   stack_print_thread(out, owner, "stack", 4);
   render_creator(out, owner);
+}
+
+// Those of a later fork that was not looked at are no longer to be had where the parent is gone.
+static void
+put_others(FILE *out, const struct fork_record *fork)
+{
+  const json_t *stacks = fork_stacks(fork);
+  bool own = get_array(fork->finding, "others"), earlier = !own && stacks != fork->event;
+  if (earlier) {
+    char *id = escaped(get_string(stacks, "id"));
+    fprintf(out,
+            "  The other threads were not looked at at this fork, number %lld from its place. At "
+            "the first one, %s:\n",
+            get_integer(fork->event, "seen"), id);
+    free(id);
+  }
+  render_other_threads(out, own ? fork->finding : stacks, earlier);
 }
 
 static void
@@ -224,7 +245,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
   put_owner(out, fork);
   const json_t *of = json_object_get(finding, "lock");
   if (!get_integer(of, "owner_tid") && !get_integer(of, "held_by"))
-    render_other_threads(out, get_array(finding, "others") ? finding : site);
+    put_others(out, fork);
   render_strings(out, "Note", get_array(finding, "notes"));
   put_proof(out, finding);
   advice_put(out, get_string(fork->event, "exe"), site, finding);

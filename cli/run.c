@@ -271,12 +271,14 @@ run(const struct options *options)
   driver.children.ended = on_end;
   driver.children.context = &driver;
   job_take_signals(&driver.job);
+  rundir_choose();
+  rundir_keep();
   driver.tail.fd = rundir_make();
   driver.notice_ns = clock_ns(CLOCK_MONOTONIC) + NOTICE_AFTER_NS;
   char *preload = check.preload_harms ? NULL : rundir_nameable(library, " :", "LD_PRELOAD");
   char **environment = launch_environment(options, preload);
-  rundir_keep(options->redirect == REDIRECT_LEARN || options->redirect == REDIRECT_AUTO);
-  if (prctl(PR_SET_CHILD_SUBREAPER, 1))  // what rundir_keep() started is not to come to us
+  rundir_note_filters(options->redirect == REDIRECT_LEARN || options->redirect == REDIRECT_AUTO);
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1))
     die("prctl: PR_SET_CHILD_SUBREAPER: %m");
   if (check.why && !options->quiet)
     message("the library will not be loaded into %s: %s", check.path, check.why);
@@ -294,6 +296,6 @@ run(const struct options *options)
     watch(&driver);
     status = finish(&driver);
   }
-  rundir_remove();
+  rundir_end();
   return status;
 }

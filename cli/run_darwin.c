@@ -170,6 +170,7 @@ run(const struct options *options)
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
   job_take_signals(&driver.job);
+  rundir_choose();
   driver.tail.fd = rundir_make();
   sample_watch_init(&driver.children, rundir_events(), (long long)(options->stuck_after * 1e9));
   driver.children.found = on_stuck;

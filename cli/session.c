@@ -1,6 +1,7 @@
 #include "session.h"
 #include "gen_suppressions.h"
 #include "json_get.h"
+#include "open_file.h"
 #include "render_json.h"
 #include "stack.h"
 #include "symbolize.h"
@@ -18,9 +19,9 @@ open_report(const char *name, FILE *stream)
   if (!name)
     return stream;
   char *path = expand_file_name(name);
-  FILE *file = fopen(path, "we");
+  FILE *file = open_stream(path, "w");
   if (!file)
-    die("--report: %s: %m", path);
+    die("--report: %s: %s", path, open_error());
   free(path);
   return file;
 }
@@ -41,9 +42,9 @@ session_open(struct session *session, const struct options *options, FILE *strea
   model_init(&session->model);
   if (options->log) {
     char *path = expand_file_name(options->log);
-    session->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+    session->log = open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
     if (session->log < 0)
-      die("--log: %s: %m", path);
+      die("--log: %s: %s", path, open_error());
     session->log_name = path;
   }
   if (options->text && !options->gen_suppressions) {
