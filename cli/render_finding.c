@@ -318,24 +318,33 @@ put_stray(FILE *out, const struct style *style, const json_t *event)
   free(safe_place);
 }
 
-void
-render_stray(const struct style *style, const json_t *event)
+// As one write.
+static void
+put_at_once(const struct style *style, const json_t *event,
+            void (*put)(FILE *out, const struct style *style, const json_t *event))
 {
   char *text = NULL;
   size_t size = 0;
   FILE *buffer = open_memstream(&text, &size);
   if (!buffer)
     return;
-  put_stray(buffer, style, event);
+  put(buffer, style, event);
   if (!fclose(buffer))
     fwrite(text, 1, size, style->out);
   free(text);
   fflush(style->out);
 }
 
-static void
-put_still_waiting(FILE *out, const json_t *event)
+void
+render_stray(const struct style *style, const json_t *event)
 {
+  put_at_once(style, event, put_stray);
+}
+
+static void
+put_still_waiting(FILE *out, const struct style *style, const json_t *event)
+{
+  (void)style;
   char *lock = lock_name(json_object_get(event, "lock")), *safe_lock = escaped(lock);
   char *exe = escaped(base_name(get_string(event, "exe")));
   fprintf(out, "forkhound: child %lld (%s) still waited when the time limit struck, for %s:\n",
@@ -350,16 +359,7 @@ put_still_waiting(FILE *out, const json_t *event)
 void
 render_waiting(const struct style *style, const json_t *event)
 {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *buffer = open_memstream(&text, &size);
-  if (!buffer)
-    return;
-  put_still_waiting(buffer, event);
-  if (!fclose(buffer))
-    fwrite(text, 1, size, style->out);
-  free(text);
-  fflush(style->out);
+  put_at_once(style, event, put_still_waiting);
 }
 
 void

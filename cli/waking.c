@@ -35,7 +35,9 @@ waking_unless_noted(const struct suspect *suspect, const struct task_wait *task,
   int signal = waking_signal(pid, owned, suspect->never_forked);
   struct handlers handlers;
   *noted = (struct noted){0};
-  if (!signal || task->tid != pid || !handlers_read(pid, task->tid, &handlers))
+  // A process that may well be healthy is left alone.
+  if (!signal || suspect->never_forked || task->tid != pid ||
+      !handlers_read(pid, task->tid, &handlers))
     return signal;
   json_t *named = json_pack("{s:O}", "stack", (json_t *)(uintptr_t)stack);
   symbolize_event(named);

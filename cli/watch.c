@@ -15,6 +15,7 @@
 
 enum {
   SAME_LOOP = 3,        // found so often in the same loop, a process spins
+  LATE = 10,            // times --stuck-after: when what is not sure is suspected
   SAME_LOCK = 3,        // seen in so many timed waits for the same lock
   IDENTITY_LOOKS = 16,  // how often to compare start times, without an open file
 };
@@ -316,6 +317,16 @@ look_at_tasks(struct watch *watch, struct watched *watched, const struct wait_st
   }
 }
 
+// A process with other tasks, whose first one is in a wait with a timeout or in none.
+static void
+look_at_polls(struct watch *watch, struct watched *watched, long long now_ns)
+{
+  struct suspect suspect = accused(watched);
+  json_t *event = polls_look(&watched->polls, &suspect, now_ns, LATE * watch->stuck_after_ns);
+  if (tell(watch, watched, event))
+    watched->stuck_told = true;
+}
+
 // False: it has gone.
 static bool
 look(struct watch *watch, struct watched *watched, long long now_ns)
@@ -332,6 +343,10 @@ look(struct watch *watch, struct watched *watched, long long now_ns)
     wait_state_free(&watched->repeats.state);
   if (now.kind != WAIT_FUTEX && now.kind != WAIT_PARTLY)
     stuck_tasks_free(&watched->stuck);
+  if (now.kind == WAIT_PARTLY || now.kind == WAIT_FUTEX_TIMED)
+    look_at_polls(watch, watched, now_ns);
+  else
+    watched->polls.word = 0;
   switch (now.kind) {
   case WAIT_GONE: return lives(watched);
   case WAIT_RUNNING: look_at_busy(watch, watched, now_ns); break;

@@ -88,6 +88,6 @@ struct python_lock {
 struct python_lock python_lock_among(struct python *python, const uint64_t *words, size_t count,
                                      uint64_t lock);
 // Whether a thread other than `tid` is in a `with` statement of the lock. True also where `tid` is
-// none of Python's. `own`: words of the stack of that thread.
-bool python_others_have(struct python *python, pid_t tid, uint64_t object, const uint64_t *own,
+// none of Python's. `stack`: words of that thread's stack.
+bool python_others_have(struct python *python, pid_t tid, uint64_t object, const uint64_t *stack,
                         size_t count);

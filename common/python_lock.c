@@ -74,32 +74,42 @@ has_word(const uint64_t *words, size_t count, uint64_t word)
   return false;
 }
 
-// `own`: words of the stack of the thread that waits, which may have taken the memory of a method
-// that was freed for its own.
+// The thread that waits may have taken the memory of a method that was freed for its own: words of
+// its stack and of its frame.
+struct own_words {
+  const uint64_t *stack;
+  size_t count;
+  uint64_t frame[FRAME_WORDS];
+};
+
 static bool
-frame_has(struct python *p, uint64_t frame, uint64_t object, const uint64_t *own, size_t count)
+frame_has(struct python *p, uint64_t frame, uint64_t object, const struct own_words *own)
 {
   uint64_t words[FRAME_WORDS];
   bool all = pages_read(&p->pages, frame, words, sizeof words);
 
   for (int i = 0; all && i < FRAME_WORDS; i++)
-    if (releases(p, words[i] & ~p->layout.frame_tag, object) && !has_word(own, count, words[i]))
+    if (releases(p, words[i] & ~p->layout.frame_tag, object) &&
+        !has_word(own->stack, own->count, words[i]) && !has_word(own->frame, FRAME_WORDS, words[i]))
       return true;
   return false;
 }
 
 bool
-python_others_have(struct python *p, pid_t tid, uint64_t object, const uint64_t *own, size_t count)
+python_others_have(struct python *p, pid_t tid, uint64_t object, const uint64_t *stack,
+                   size_t count)
 {
+  struct own_words own = {.stack = stack, .count = count};
   struct python_frame innermost;
   bool cut;
 
-  if (python_frames(p, tid, &innermost, 1, &cut) < 0)
+  if (python_frames(p, tid, &innermost, 1, &cut) < 0 ||
+      !pages_read(&p->pages, p->states[p->latest_state].frame, own.frame, sizeof own.frame))
     return true;
   for (int i = 0; i < p->state_count; i++) {
     uint64_t frame = i == p->latest_state ? 0 : p->states[i].frame;
     for (int n = 0; frame && n < MOST_FRAMES; n++) {
-      if (frame_has(p, frame, object, own, count))
+      if (frame_has(p, frame, object, &own))
         return true;
       frame = pages_pointer(&p->pages, frame + p->layout.frame_back);
     }
