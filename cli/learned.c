@@ -1,4 +1,5 @@
 #include "learned.h"
+#include "open_file.h"
 #include "json_get.h"
 #include "text.h"
 #include "text_buffer.h"
@@ -87,9 +88,9 @@ learned_print(const struct learned *learned, FILE *out, bool verbose)
 }
 
 static FILE *
-open_file(const char *path)
+open_sites(const char *path)
 {
-  FILE *file = fopen(path, "re");
+  FILE *file = open_stream(path, "r");
   if (!file && errno != ENOENT)
     die("--sites: %s: %m", path);
   return file;
@@ -106,7 +107,7 @@ close_file(FILE *file, const char *path)
 void
 learned_check_file(const char *path)
 {
-  FILE *file = open_file(path);
+  FILE *file = open_sites(path);
   char *line = NULL;
   size_t size = 0, number = 0;
   struct site_rule rule;
@@ -183,7 +184,7 @@ learned_write_file(const struct learned *learned, const char *path)
     return;
   char *target = realpath(path, NULL);  // a link stays one
   char *temporary = xasprintf("%s.XXXXXX", target ? target : path);
-  FILE *old = open_file(path);
+  FILE *old = open_sites(path);
   struct stat st = {.st_mode = 0644};
   int fd = mkstemp(temporary);
   FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;

@@ -167,3 +167,23 @@ live_python_add(struct live_python *live, pid_t tid, json_t *to)
   if (cut)
     json_object_set_new(to, "python_cut", json_true());
 }
+
+struct live_python_lock
+live_python_lock(struct live_python *live, const struct task_wait *task)
+{
+  enum { SEARCHED = 4096, WORDS = SEARCHED / sizeof(uint64_t) };
+  uint64_t words[WORDS] = {0};
+  struct python_frame frame;
+  struct python_lock lock = {0};
+  bool cut, known = python_frames(live->reader, task->tid, &frame, 1, &cut) >= 0;
+  int threads = python_thread_count(live->reader);
+  if (procfs_memory(live->pid, task->sp & ~7ull, words, sizeof words))
+    lock = python_lock_among(live->reader, words, WORDS, task->address);
+  return (struct live_python_lock){
+      .type = lock.type,
+      .owner_gone = lock.owner && threads && !python_has_thread(live->reader, lock.owner),
+      .alone = known && threads == 1,
+      .elsewhere = threads != 1 && (!lock.object || python_others_have(live->reader, task->tid,
+                                                                       lock.object, words, WORDS)),
+  };
+}

@@ -1,6 +1,9 @@
 // The Python frames of a live process, read from its memory while it runs.
 #pragma once
 
+#include "python.h"
+#include "wait_state.h"
+
 #include <jansson.h>
 #include <sys/types.h>
 
@@ -12,3 +15,12 @@ void live_python_close(struct live_python *live);
 // Adds what there is to tell of the thread, as the event of a fork has it: "python",
 // "python_version" and so on, and a "notes" entry where frames are missing. `live` may be NULL.
 void live_python_add(struct live_python *live, pid_t tid, json_t *to);
+
+// The lock of CPython's that the task waits for, as far as memory tells.
+struct live_python_lock {
+  enum python_lock_type type;  // PYTHON_NO_LOCK: not known
+  bool owner_gone;             // of an RLock: its owner has no state in CPython
+  bool alone;                  // no other thread has one
+  bool elsewhere;              // another Python thread has to do with the lock, or may have
+};
+struct live_python_lock live_python_lock(struct live_python *live, const struct task_wait *task);

@@ -3,6 +3,7 @@
 #include "procfs.h"
 #include "registers.h"
 #include "text.h"
+#include "tracer.h"
 
 #include <elfutils/libdwfl.h>
 #include <errno.h>
@@ -39,15 +40,6 @@ open_modules(pid_t pid)
     live_close(live);
     return NULL;
   }
-  return live;
-}
-
-struct live *
-live_open(pid_t pid)
-{
-  struct live *live = open_modules(pid);
-  if (live)
-    live->attached = dwfl_linux_proc_attach(live->dwfl, pid, false) == 0;
   return live;
 }
 
@@ -96,7 +88,7 @@ static const Dwfl_Thread_Callbacks from_registers = {
 };
 
 struct live *
-live_open_memory(pid_t pid)
+live_open(pid_t pid)
 {
   struct live *live = open_modules(pid);
   if (live)
@@ -208,8 +200,6 @@ add_frame(Dwfl_Frame *state, void *argument)
   struct walk *walk = argument;
   Dwarf_Addr pc;
   char text[32];
-  if (!walk->live->registers && !json_array_size(walk->stack))
-    keep_waiting(dwfl_thread_tid(dwfl_frame_thread(state)));
   if (!dwfl_frame_pc(state, &pc, NULL) || json_array_size(walk->stack) >= MOST_FRAMES)
     return DWARF_CB_ABORT;
   json_t *frame = json_object();
@@ -221,19 +211,34 @@ add_frame(Dwfl_Frame *state, void *argument)
 }
 
 json_t *
-live_stack(struct live *live, pid_t tid)
+live_stack_from(struct live *live, const uint64_t *registers)
 {
   struct walk walk = {live, json_array()};
-  if (live && live->attached)
-    dwfl_getthread_frames(live->dwfl, tid, add_frame, &walk);
+  live->registers = registers;
+  if (live->attached)
+    dwfl_getthread_frames(live->dwfl, 1, add_frame, &walk);
   return walk.stack;
 }
 
+// libdwfl's own way to stop a thread (PTRACE_ATTACH) ends a process that execs meanwhile: it hands
+// on the SIGTRAP that the kernel sends for the exec.
 json_t *
-live_stack_from(struct live *live, const uint64_t *registers)
+live_stack(struct live *live, pid_t tid)
 {
-  live->registers = registers;
-  return live_stack(live, 1);
+  struct tracer tracer;
+  struct user_regs_struct user;
+  json_t *stack = NULL;
+  if (!live || !tracer_stop(&tracer, tid))
+    return json_array();
+  keep_waiting(tid);
+  if (!ptrace(PTRACE_GETREGS, tid, NULL, &user)) {
+    const uint64_t registers[] = {user.rax, user.rdx, user.rcx, user.rbx, user.rsi, user.rdi,
+                                  user.rbp, user.rsp, user.r8,  user.r9,  user.r10, user.r11,
+                                  user.r12, user.r13, user.r14, user.r15, user.rip};
+    stack = live_stack_from(live, registers);
+  }
+  tracer_let_go(&tracer);
+  return stack ? stack : json_array();
 }
 
 json_t *

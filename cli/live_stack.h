@@ -10,8 +10,6 @@ struct live;
 
 // NULL: not permitted, or gone.
 struct live *live_open(pid_t pid);
-// For live_stack_from() alone: no thread is stopped.
-struct live *live_open_memory(pid_t pid);
 void live_close(struct live *live);
 // A stack as events have it, not symbolized yet. An array in any case.
 json_t *live_stack(struct live *live, pid_t tid);

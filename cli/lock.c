@@ -47,6 +47,14 @@ static const struct waiting {
     {"syscall", "futex", NONE, LITTLE},
 };
 
+// Of Abseil, in an inline namespace: found in the name.
+static const struct waiting absl[] = {
+    {"::CondVar::", "absl::CondVar", NONE, ALL},
+    {"::Mutex::Await", "absl::CondVar", NONE, ALL},
+    {"::Mutex::LockWhen", "absl::CondVar", NONE, ALL},
+    {"::Mutex::", "absl::Mutex", NONE, SOME},
+};
+
 // Of the C++ libraries: the qualified name begins so.
 static const struct waiting classes[] = {
     {"std::counting_semaphore<", "std::counting_semaphore", NONE, ALL},
@@ -102,6 +110,9 @@ what_waits(const char *function)
   for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
     if (!strncmp(name, classes[i].function, strlen(classes[i].function)))
       return &classes[i];
+  for (size_t i = 0; !strncmp(name, "absl::", 6) && i < sizeof absl / sizeof *absl; i++)
+    if (strstr(name, absl[i].function))
+      return &absl[i];
   bool of_rust = function_is_rust(function) && function_is_standard(function);
   for (size_t i = 0; of_rust && i < sizeof rust / sizeof *rust; i++)
     if (strstr(name, rust[i].function))
@@ -175,4 +186,25 @@ lock_may_be_lost(pid_t pid, const struct task_wait *wait)
   bool may = mutex_words(pid, wait, &mutex) && mutex.owner && !procfs_task_called(pid, mutex.owner);
   rwlock_words(pid, wait, &rwlock);
   return may || (rwlock.owner && !procfs_task_called(pid, rwlock.owner));
+}
+
+bool
+lock_is_event(const char *kind)
+{
+  static const char *const events[] = {"condition variable",
+                                       "barrier",
+                                       "barrier of an OpenMP team",
+                                       "end of a thread",
+                                       "std::future",
+                                       "std::latch",
+                                       "std::barrier",
+                                       "std::atomic wait",
+                                       "absl::CondVar",
+                                       "Rust std::sync::Condvar",
+                                       "Rust std::sync::mpsc channel",
+                                       "Rust std::thread::park"};
+  for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+    if (!strcmp(kind, events[i]))
+      return true;
+  return false;
 }

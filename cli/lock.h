@@ -22,6 +22,10 @@ struct lock {
 // from the words of the lock.
 struct lock lock_at(pid_t pid, const struct task_wait *wait, const json_t *stack);
 
+// Whether such a wait ends by an event, and not when somebody gives a lock back. `kind` is that of
+// a struct lock.
+bool lock_is_event(const char *kind);
+
 // Whether the words look like those of a lock whose owner is no thread of the process. Cheap: the
 // task is not stopped. What says so may still be no such lock.
 bool lock_may_be_lost(pid_t pid, const struct task_wait *wait);

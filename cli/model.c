@@ -20,8 +20,10 @@ fork_stacks(const struct fork_record *fork)
 void
 model_init(struct model *model)
 {
-  *model = (struct model){
-      .fork_index = json_object(), .site_index = json_object(), .strays = json_array()};
+  *model = (struct model){.fork_index = json_object(),
+                          .site_index = json_object(),
+                          .strays = json_array(),
+                          .waiting = json_array()};
 }
 
 static void
@@ -54,6 +56,7 @@ model_free(struct model *model)
   json_decref(model->fork_index);
   json_decref(model->site_index);
   json_decref(model->strays);
+  json_decref(model->waiting);
   redirects_free(&model->redirects);
   free(model->forks);
   free(model->arrived);
@@ -256,6 +259,21 @@ add_exit(struct model *model, json_t *event)
   return decide(model, fork);
 }
 
+// Told by the parent, which knows no id: the youngest fork of that child.
+static void
+add_fault(struct model *model, const json_t *event)
+{
+  long long child = get_integer(event, "child"), parent = get_integer(event, "pid");
+  for (size_t i = model->fork_count; i-- > 0;) {
+    struct fork_record *fork = model->forks[i];
+    if (fork->child != child || get_integer(fork->event, "pid") != parent)
+      continue;
+    if (!fork->exec_path)
+      fork->fault = (int)get_integer(event, "signal");
+    return;
+  }
+}
+
 // The fork event is here at last: take in what its children wrote before.
 static struct fork_record *
 add_early(struct model *model, struct fork_record *fork)
@@ -361,10 +379,21 @@ model_add(struct model *model, json_t *event)
     return add_exec(model, event);
   if (!strcmp(kind, "exit"))
     return add_exit(model, event);
+  if (!strcmp(kind, "fault"))
+    add_fault(model, event);
   if (!strcmp(kind, "blind"))
     add_blind(model, event);
+  if (!strcmp(kind, "waiting"))
+    json_array_append(model->waiting, event);
 
   return NULL;
+}
+
+const struct fork_record *
+model_fork(const struct model *model, const char *id)
+{
+  const json_t *position = id ? json_object_get(model->fork_index, id) : NULL;
+  return position ? model->forks[json_integer_value(position)] : NULL;
 }
 
 struct fork_record *
@@ -423,6 +452,7 @@ model_tally(const struct model *model)
     tally.unsafe += fork->outcome == OUTCOME_EXEC && json_array_size(fork->unsafe_calls);
     tally.hazard += fork->outcome == OUTCOME_HAZARD && !fork->suppressed;
     tally.running += fork->outcome == OUTCOME_RUNNING;
+    tally.faults += fork->fault != 0;
     bool found = fork->finding && !fork->finding_suppressed;
     bool proven = found && !strcmp(get_string(fork->finding, "event"), "deadlock");
     tally.deadlock += proven;

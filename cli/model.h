@@ -35,6 +35,7 @@ struct fork_record {
   json_t *gone;  // pids of the child and its children that have exec'd, as keys; NULL: none
   bool ended, status_known;
   long long status;
+  int fault;  // the signal of a fault that ended the child; 0: none is known
   bool suppressed, finding_suppressed;
   json_t *finding;  // `deadlock` or `suspect` event; NULL: none
 };
@@ -63,6 +64,7 @@ struct model {
   size_t undecided_count;
   json_t *strays;  // `suspect` events of processes whose fork has no event: it does not return
   struct redirects redirects;
+  json_t *waiting;  // `waiting` events: of children that slept in a lock at the time limit
   size_t events;
   long long last_ns;  // the latest time_ns
 };
@@ -79,6 +81,8 @@ struct fork_record *model_add(struct model *model, json_t *event);
 // Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none: see
 // model_add_stray().
 struct fork_record *model_find(struct model *model, json_t *event);
+// The fork with this id, or NULL.
+const struct fork_record *model_fork(const struct model *model, const char *id);
 // Takes in a `suspect` event of a fork that does not return.
 void model_add_stray(struct model *model, json_t *event);
 // Whether this process, the child or a child of it, has exec'd, by its own account.
@@ -91,6 +95,7 @@ long long model_deadline_ns(const struct model *model);
 
 struct tally {
   unsigned forks, sites, exec, hazard, running, suspect, deadlock;
+  unsigned faults;  // children that a fault has ended
   unsigned unsafe;  // of exec: after calls that are not async-signal-safe
 };
 struct tally model_tally(const struct model *model);

@@ -38,7 +38,9 @@ enum {
   OPT_TIME_LIMIT,
   OPT_COLOR,
   OPT_ON_DEADLOCK,
+  OPT_ON_SUSPECT,
   OPT_STUCK_AFTER,
+  OPT_GRACE,
   OPT_JSON,
   OPT_SUPPRESSIONS,
   OPT_GEN_SUPPRESSIONS,
@@ -56,7 +58,9 @@ static const struct option run_options[] = {
     {"fail-on", required_argument, NULL, OPT_FAIL_ON},
     {"error-exitcode", required_argument, NULL, OPT_ERROR_EXITCODE},
     {"on-deadlock", required_argument, NULL, OPT_ON_DEADLOCK},
+    {"on-suspect", required_argument, NULL, OPT_ON_SUSPECT},
     {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
+    {"grace", required_argument, NULL, OPT_GRACE},
     {"redirect-python", required_argument, NULL, OPT_REDIRECT_PYTHON},
     {"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
     {"color", required_argument, NULL, OPT_COLOR},
@@ -216,7 +220,11 @@ static void
 parse(int argc, char **argv, struct options *options, const struct option *table)
 {
   const char *sub = argv[0];
-  *options = (struct options){.fail_on = LEVEL_DEADLOCK, .error_exitcode = 66, .stuck_after = 1};
+  *options = (struct options){.fail_on = LEVEL_DEADLOCK,
+                              .error_exitcode = 66,
+                              .stuck_after = 1,
+                              .grace = 30,
+                              .on_suspect = STUCK_REPORT};
   take_environment(options);
   bool verbose_given = false;
   opterr = 0;
@@ -239,8 +247,12 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_ERROR_EXITCODE: parse_exitcode(sub, optarg, options); break;
     case OPT_TIME_LIMIT: options->time_limit = parse_seconds(sub, "--time-limit", optarg); break;
     case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
+    case OPT_GRACE: options->grace = parse_seconds(sub, "--grace", optarg); break;
     case OPT_ON_DEADLOCK:
-      options->on_deadlock = (enum on_deadlock)parse_word(sub, "--on-deadlock", optarg, actions);
+      options->on_deadlock = (enum stuck_action)parse_word(sub, "--on-deadlock", optarg, actions);
+      break;
+    case OPT_ON_SUSPECT:
+      options->on_suspect = (enum stuck_action)parse_word(sub, "--on-suspect", optarg, actions);
       break;
     case OPT_REDIRECT_PYTHON:
       options->redirect_python = methods[parse_word(sub, "--redirect-python", optarg, methods)];

@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 enum level { LEVEL_NONE, LEVEL_HAZARD, LEVEL_SUSPECT, LEVEL_DEADLOCK, LEVEL_NEVER };
-enum on_deadlock { DEADLOCK_KILL, DEADLOCK_REPORT, DEADLOCK_STOP };
+// What becomes of a stuck child after its report.
+enum stuck_action { STUCK_KILL, STUCK_REPORT, STUCK_STOP };
 
 struct options {
   const char *log;        // NULL: none; %p not yet expanded
@@ -19,8 +20,9 @@ struct options {
   enum color color;
   bool quiet, verbose;
   double time_limit;  // seconds; 0: none
-  enum on_deadlock on_deadlock;
+  enum stuck_action on_deadlock, on_suspect;
   double stuck_after;             // seconds
+  double grace;                   // seconds; 0: a command whose children were ended goes on
   const char *redirect_python;    // a start method of multiprocessing; NULL: leave it
   const char *strip_path_prefix;  // "": none
   const char **suppressions;      // files, in their order

@@ -136,16 +136,35 @@ procfs_timer_signals(pid_t pid)
 
 // The first two numbers of "schedstat": run, and waited in the run queue (Linux:
 // Documentation/scheduler/sched-stats.rst).
-bool
-procfs_runnable_ns(pid_t pid, unsigned long long *ns)
+static bool
+task_runnable_ns(pid_t pid, pid_t tid, unsigned long long *ns)
 {
   unsigned long long ran, waited;
-  char *text = procfs_read(pid, pid, "schedstat");
+  char *text = procfs_read(pid, tid, "schedstat");
   bool found = text && sscanf(text, "%llu %llu", &ran, &waited) == 2;
   if (found)
     *ns = ran + waited;
   free(text);
   return found;
+}
+
+bool
+procfs_runnable_ns(pid_t pid, unsigned long long *ns)
+{
+  return task_runnable_ns(pid, pid, ns);
+}
+
+unsigned long long
+procfs_others_runnable_ns(pid_t pid, pid_t tid)
+{
+  pid_t *tids;
+  unsigned long long sum = 0, ns;
+  size_t count = procfs_tasks(pid, &tids);
+  for (size_t i = 0; i < count; i++)
+    if (tids[i] != tid && task_runnable_ns(pid, tids[i], &ns))
+      sum += ns;
+  free(tids);
+  return sum;
 }
 
 size_t

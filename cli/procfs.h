@@ -43,6 +43,9 @@ bool procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches);
 // Nanoseconds that the first task of the process has run, or waited for a processor to run on.
 bool procfs_runnable_ns(pid_t pid, unsigned long long *ns);
 
+// The same of all tasks but one; those that cannot be read count nothing.
+unsigned long long procfs_others_runnable_ns(pid_t pid, pid_t tid);
+
 // Number of tasks; 0: no such process. Costs no more than one stat().
 size_t procfs_task_count(pid_t pid);
 

@@ -1,11 +1,12 @@
 #include "proof.h"
 #include "clock.h"
 #include "evidence.h"
+#include "imports.h"
 #include "json_get.h"
 #include "live_python.h"
 #include "live_stack.h"
 #include "lock.h"
-#include "long_jump.h"
+#include "parent_threads.h"
 #include "procfs.h"
 #include "proof_parts.h"
 #include "symbolize.h"
@@ -50,9 +51,8 @@ shares_memory(pid_t pid)
 }
 
 int
-waking_signal(pid_t pid, bool owned, bool never_forked)
+waking_among(pid_t pid, unsigned long long caught, bool owned, bool never_forked)
 {
-  unsigned long long caught = procfs_status(pid, 0, "SigCgt", 16);
   static const int timers[] = {SIGALRM, SIGVTALRM, SIGPROF};
   static const int harmless[] = {
       SIGINT,  SIGPIPE, SIGWINCH, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGSEGV,
@@ -71,13 +71,22 @@ waking_signal(pid_t pid, bool owned, bool never_forked)
   return __builtin_ctzll(caught) + 1;
 }
 
-// The other threads at the fork: from its event, or what the child itself carries.
+int
+waking_signal(pid_t pid, bool owned, bool never_forked)
+{
+  return waking_among(pid, procfs_status(pid, 0, "SigCgt", 16), owned, never_forked);
+}
+
+// The other threads at the fork: from its event, or what the child itself carries; where nothing
+// was taken, from the parent as it is now.
 static json_t *
 threads_at_fork(const struct suspect *suspect)
 {
   json_t *others = json_object_get(suspect->fork_event, "others");
-  return others ? json_incref(others)
-                : evidence_threads(suspect->pid, suspect->fork_event, suspect->site_event);
+  if (others)
+    return json_incref(others);
+  others = evidence_threads(suspect->pid, suspect->fork_event, suspect->site_event);
+  return others ? others : parent_threads(suspect->fork_event, suspect->site_event);
 }
 
 void
@@ -87,7 +96,7 @@ proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid)
   const json_t *owner = owner_tid ? find_thread(others, owner_tid) : NULL;
   if (owner)
     json_object_set(event, "owner", (json_t *)(uintptr_t)owner);
-  else if (!owner_tid && json_object_get(suspect->fork_event, "evidence"))
+  else if (!owner_tid && !json_object_get(suspect->fork_event, "others"))
     json_object_set(event, "others", others);
   json_decref(others);
 }
@@ -285,7 +294,10 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
   const struct task_wait *task = waiter.task;
   json_t *described = live_symbol(live, waiter.lock.address);
   live_close(live);
-  int signal = waking_signal(pid, owned, suspect->never_forked);
+  struct noted noted = {0};
+  int signal = state->count == 1
+                   ? waking_unless_noted(suspect, task, &waiter.lock, waiter.stack, owned, &noted)
+                   : waking_signal(pid, owned, suspect->never_forked);
 
   say_of_tasks(proof, state);
   proof_say(proof,
@@ -302,6 +314,7 @@ prove(const struct suspect *suspect, const struct wait_state *state, long long w
         proof,
         xstrdup("only a thread of this process could end the wait, and none is left to do it"));
   proof_say_handlers(proof, pid, signal, owned);
+  proof_say_noted(proof, &noted);
 
   proof_describe(described, &waiter.lock);
   if (waiter.holder)

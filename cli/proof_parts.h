@@ -26,6 +26,20 @@ bool shares_memory(pid_t pid);
 // process calls longjmp() at all.
 // `never_forked`: those that ask a process to end count too.
 int waking_signal(pid_t pid, bool owned, bool never_forked);
+// The same of these signals only, as a mask.
+int waking_among(pid_t pid, unsigned long long caught, bool owned, bool never_forked);
+struct noted {
+  unsigned long long signals;  // whose handlers were left out, as a mask: bit 0 is signal 1
+  bool in_python;              // CPython runs what is written in Python for them
+};
+// The same where the first task of the process waits so, and no other task's end of a wait matters:
+// handlers that only note that a signal has come do not count, as far as the wait does not let the
+// interpreter do more. `lock` and `stack`: what
+// lock_at() was given and told.
+int waking_unless_noted(const struct suspect *suspect, const struct task_wait *task,
+                        const struct lock *lock, const json_t *stack, bool owned,
+                        struct noted *noted);
+void proof_say_noted(json_t *proof, const struct noted *noted);
 
 // Adds the owner as it was at the fork or, without an owner, all other threads, where the event of
 // the fork does not have them.

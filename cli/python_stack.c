@@ -92,7 +92,7 @@ bool
 python_is_foreign(const json_t *thread, const char *version)
 {
   return version && !json_object_get(thread, "python") &&
-         !json_object_get(thread, "python_unreadable");
+         !json_object_get(thread, "python_unreadable") && !json_object_get(thread, "python_unread");
 }
 
 const char *

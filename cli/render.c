@@ -150,7 +150,7 @@ put_fork(FILE *out, const struct style *style, const struct fork_record *fork)
   render_strings(out, "Called before exec, though not async-signal-safe", fork->unsafe_calls);
   fputs("  Forked at:\n", out);
   stack_print_thread(out, event, "site", 4);
-  render_other_threads(out, event);
+  render_other_threads(out, event, false);
   render_strings(out, "Note", get_array(event, "notes"));
   if (style->verbose)
     render_strings(out, "Registered fork handlers", get_array(event, "atfork"));
@@ -195,6 +195,46 @@ render_fork_again(const struct style *style, const struct fork_record *fork, con
   fflush(style->out);
 }
 
+static void
+put_waiting(FILE *out, const json_t *waiting)
+{
+  size_t i;
+  json_t *event;
+  json_array_foreach((json_t *)waiting, i, event)
+  {
+    const char *kind = get_string(json_object_get(event, "lock"), "kind");
+    char *place = stack_place_of_thread(event), *safe_place = escaped(place);
+    char *safe_kind = escaped(kind);
+    fprintf(out, "%s child %lld in %s at %s",
+            i ? "," : "; at the time limit still waiting:", get_integer(event, "pid"), safe_kind,
+            safe_place);
+    free(place);
+    free(safe_place);
+    free(safe_kind);
+  }
+}
+
+// "; 3 children ended by a fault: SIGSEGV, forked at app.py:12 in main, ..."; with -v all of them.
+static void
+put_faults(FILE *out, const struct model *model, unsigned count, bool all)
+{
+  enum { SHOWN = 3 };
+  unsigned shown = 0;
+  fprintf(out, "; %u %s ended by a fault:", count, count == 1 ? "child" : "children");
+  for (size_t i = 0; i < model->fork_count && (all || shown < SHOWN); i++) {
+    const struct fork_record *fork = model->forks[i];
+    if (!fork->fault)
+      continue;
+    const char *name = sigabbrev_np(fork->fault);
+    char *place = render_place(fork), *safe = escaped(place);
+    fprintf(out, "%s child %lld by SIG%s, forked at %s", shown++ ? "," : "", fork->child,
+            name ? name : "?", safe);
+    free(place);
+    free(safe);
+  }
+  fputs(shown < count ? ", ..." : "", out);
+}
+
 void
 render_summary(const struct style *style, const struct model *model)
 {
@@ -222,8 +262,11 @@ render_summary(const struct style *style, const struct model *model)
   } else {
     fputs("forkhound: no multithreaded fork seen", out);
   }
+  if (tally.faults)
+    put_faults(out, model, tally.faults, style->verbose);
   if (tally.suspect)
     fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
+  put_waiting(out, model->waiting);
   redirects_render_summary(out, &model->redirects);
   for (size_t i = 0; i < model->blind_count; i++) {
     fputs(i ? ", " : "; blind spots: ", out);

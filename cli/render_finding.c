@@ -121,6 +121,9 @@ put_missing(FILE *out, const json_t *lock)
   } sentences[] = {
       {"condition variable", "A condition variable has no owner: the thread that was to signal it "
                              "is not in this process."},
+      {"threading.RLock", "The Python thread that holds the RLock is not in this process."},
+      {"lock of CPython", "A lock of CPython's has no owner: the thread that was to release it is "
+                          "not in this process."},
       {"semaphore",
        "A semaphore has no owner: the thread that was to post it is not in this process."},
       {"barrier",
@@ -176,11 +179,32 @@ put_owner(FILE *out, const struct fork_record *fork)
     return;
   }
   char *name = escaped(python_thread_label(owner));
-  fprintf(out, "  Thread %lld \"%s\" held the lock; at %s it was at:\n", tid, name,
-          earlier ? "the first fork from this place" : "the fork");
+  const char *of = get_string(owner, "of");
+  fprintf(out, "  Thread %lld \"%s\" held the lock; %s:\n", tid, name,
+          of && !strcmp(of, "parent")
+              ? "at the fork it was not looked at; in the parent it is now at"
+          : earlier ? "at the first fork from this place it was at"
+                    : "at the fork it was at");
   free(name);
   stack_print_thread(out, owner, "stack", 4);
   render_creator(out, owner);
+}
+
+// Those of a later fork that was not looked at are no longer to be had where the parent is gone.
+static void
+put_others(FILE *out, const struct fork_record *fork)
+{
+  const json_t *stacks = fork_stacks(fork);
+  bool own = get_array(fork->finding, "others"), earlier = !own && stacks != fork->event;
+  if (earlier) {
+    char *id = escaped(get_string(stacks, "id"));
+    fprintf(out,
+            "  The other threads were not looked at at this fork, number %lld from its place. At "
+            "the first one, %s:\n",
+            get_integer(fork->event, "seen"), id);
+    free(id);
+  }
+  render_other_threads(out, own ? fork->finding : stacks, earlier);
 }
 
 static void
@@ -229,7 +253,7 @@ put_finding(FILE *out, const struct style *style, const struct fork_record *fork
   put_owner(out, fork);
   const json_t *of = json_object_get(finding, "lock");
   if (!get_integer(of, "owner_tid") && !get_integer(of, "held_by"))
-    render_other_threads(out, get_array(finding, "others") ? finding : site);
+    put_others(out, fork);
   render_strings(out, "Note", get_array(finding, "notes"));
   put_proof(out, finding);
   advice_put(out, get_string(fork->event, "exe"), site, finding);
@@ -302,19 +326,48 @@ put_stray(FILE *out, const struct style *style, const json_t *event)
   free(safe_place);
 }
 
-void
-render_stray(const struct style *style, const json_t *event)
+// As one write.
+static void
+put_at_once(const struct style *style, const json_t *event,
+            void (*put)(FILE *out, const struct style *style, const json_t *event))
 {
   char *text = NULL;
   size_t size = 0;
   FILE *buffer = open_memstream(&text, &size);
   if (!buffer)
     return;
-  put_stray(buffer, style, event);
+  put(buffer, style, event);
   if (!fclose(buffer))
     fwrite(text, 1, size, style->out);
   free(text);
   fflush(style->out);
+}
+
+void
+render_stray(const struct style *style, const json_t *event)
+{
+  put_at_once(style, event, put_stray);
+}
+
+static void
+put_still_waiting(FILE *out, const struct style *style, const json_t *event)
+{
+  (void)style;
+  char *lock = lock_name(json_object_get(event, "lock")), *safe_lock = escaped(lock);
+  char *exe = escaped(base_name(get_string(event, "exe")));
+  fprintf(out, "forkhound: child %lld (%s) still waited when the time limit struck, for %s:\n",
+          get_integer(event, "pid"), exe, safe_lock);
+  stack_print_thread(out, event, "stack", 4);
+  render_strings(out, "Note", get_array(event, "notes"));
+  free(lock);
+  free(safe_lock);
+  free(exe);
+}
+
+void
+render_waiting(const struct style *style, const json_t *event)
+{
+  put_at_once(style, event, put_still_waiting);
 }
 
 void

@@ -66,6 +66,8 @@ render_json(FILE *out, const struct model *model, int exit_status)
                                   (int)redirects->refused));
   json_t *document = json_pack("{s:i, s:o, s:o, s:o}", "v", 1, "summary", summary, "findings",
                                findings, "blind", blind);
+  if (json_array_size(model->waiting))
+    json_object_set(document, "waiting", model->waiting);
   if (exit_status >= 0)
     json_object_set_new(document, "status", json_integer(exit_status));
   json_dumpf(document, out, JSON_INDENT(2));

@@ -227,28 +227,43 @@ render_creator(FILE *out, const json_t *thread)
   stack_print(out, created_by, 6);
 }
 
+// What was looked at, and when.
 static void
-put_threads(FILE *out, const json_t *threads, const char *version)
+put_time(FILE *out, const json_t *threads, bool earlier)
+{
+  const json_t *first = json_array_get(threads, 0);
+  const char *exact = get_string(first, "exact"), *of = get_string(first, "of");
+  if (earlier)
+    fputs(", stack of that earlier fork", out);
+  else if (of && !strcmp(of, "parent"))
+    fputs(", as it is now in the parent: at the fork it was not looked at", out);
+  else if (exact && *exact && all_equal(threads, "exact")) {
+    fputs(", ", out);
+    put_escaped(out, exactness(exact));
+  }
+  if (get_string(first, "python_of"))
+    fputs("; Python frames of the parent now", out);
+}
+
+static void
+put_threads(FILE *out, const json_t *threads, const char *version, bool earlier)
 {
   const json_t *first = json_array_get(threads, 0);
   const char *group = get_string(first, "group");
-  const char *state = get_string(first, "state"), *exact = get_string(first, "exact");
+  const char *state = get_string(first, "state");
   put_thread_ids(out, threads);
   if (group && *group) {
     fputs(" (made by ", out);
     put_escaped(out, base_name(group));
     fputc(')', out);
   }
-  if (python_is_foreign(first, version))
+  if (!earlier && python_is_foreign(first, version))
     fputs(json_array_size(threads) > 1 ? ", not Python threads" : ", not a Python thread", out);
   if (state && *state && all_equal(threads, "state")) {
     fputs(", ", out);
     put_escaped(out, state_name(state));
   }
-  if (exact && *exact && all_equal(threads, "exact")) {
-    fputs(", ", out);
-    put_escaped(out, exactness(exact));
-  }
+  put_time(out, threads, earlier);
   fputs(":\n", out);
   if (get_array(first, "stack"))
     stack_print_thread(out, first, "stack", 4);
@@ -258,7 +273,7 @@ put_threads(FILE *out, const json_t *threads, const char *version)
 }
 
 void
-render_other_threads(FILE *out, const json_t *event)
+render_other_threads(FILE *out, const json_t *event, bool earlier)
 {
   json_t *merged = json_object(), *other;
   size_t i;
@@ -278,6 +293,6 @@ render_other_threads(FILE *out, const json_t *event)
   const char *key;
   json_t *threads;
   const char *version = get_string(event, "python_version");
-  json_object_foreach(merged, key, threads) put_threads(out, threads, version);
+  json_object_foreach(merged, key, threads) put_threads(out, threads, version, earlier);
   json_decref(merged);
 }

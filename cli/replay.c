@@ -1,4 +1,5 @@
 #include "replay.h"
+#include "open_file.h"
 #include "session.h"
 #include "tail.h"
 #include "text.h"
@@ -27,8 +28,7 @@ replay(const struct options *options)
 {
   bool from_stdin = !strcmp(options->input, "-");
   const char *name = from_stdin ? "stdin" : options->input;
-  struct tail tail = {.fd = from_stdin ? STDIN_FILENO
-                                       : open(options->input, O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+  struct tail tail = {.fd = from_stdin ? STDIN_FILENO : open_file(options->input, O_RDONLY, 0)};
   if (tail.fd < 0)
     die("%s: %m", name);
   struct session session;

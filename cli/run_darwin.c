@@ -76,7 +76,11 @@ static void
 on_stuck(void *context, json_t *event)
 {
   struct driver *driver = context;
+  pid_t child = (pid_t)get_integer(event, "pid");
+  enum stuck_action action = driver->options->on_suspect;
   session_event(&driver->session, event);
+  if (action != STUCK_REPORT)
+    kill(child, action == STUCK_KILL ? SIGKILL : SIGSTOP);
 }
 
 static void
@@ -155,7 +159,8 @@ finish(struct driver *driver)
 {
   read_events(driver);
   note_vanished_children(driver);
-  return run_end(&driver->session, &driver->tail, driver->job.status, driver->limit.reached_ns);
+  return run_end(&driver->session, &driver->tail, driver->job.status,
+                 driver->limit.reached_ns ? END_TIME_LIMIT : END_OWN);
 }
 
 int
@@ -166,6 +171,7 @@ run(const struct options *options)
   struct check check = check_command(options->command[0], library);
   session_open(&driver.session, options, stderr);
   job_take_signals(&driver.job);
+  rundir_choose();
   driver.tail.fd = rundir_make();
   sample_watch_init(&driver.children, rundir_events(), (long long)(options->stuck_after * 1e9));
   driver.children.found = on_stuck;

@@ -1,7 +1,7 @@
 #include "rundir.h"
 #include "text.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,8 @@ static char *directory, *files[MOST_FILES];
 static const char *events;
 
 // Whoever may write events knows the name; nobody else can guess it.
-static char *
-make_directory(void)
+void
+rundir_choose(void)
 {
   const char *parent = getenv("TMPDIR");
   if (!parent || !*parent)
@@ -24,32 +24,23 @@ make_directory(void)
   char *absolute = realpath(parent, NULL);
   if (!absolute)
     die("%s: %m", parent);
-  for (;;) {
-    unsigned char random[16];
-    if (getentropy(random, sizeof random))
-      die("getentropy: %m");
-    char name[33];
-    for (size_t i = 0; i < sizeof random; i++)
-      snprintf(name + 2 * i, 3, "%02x", random[i]);
-    // The library looks whether we live.
-    char *path =
-        xasprintf("%s/forkhound-%d-%s", strcmp(absolute, "/") ? absolute : "", (int)getpid(), name);
-    if (!mkdir(path, 0700)) {
-      free(absolute);
-      return path;
-    }
-    if (errno != EEXIST)
-      die("%s: %m", path);
-    free(path);
-  }
+  unsigned char random[16];
+  if (getentropy(random, sizeof random))
+    die("getentropy: %m");
+  char name[33];
+  for (size_t i = 0; i < sizeof random; i++)
+    snprintf(name + 2 * i, 3, "%02x", random[i]);
+  // The library looks whether we live.
+  directory =
+      xasprintf("%s/forkhound-%d-%s", strcmp(absolute, "/") ? absolute : "", (int)getpid(), name);
+  free(absolute);
+  on_die(rundir_remove);
 }
 
 int
 rundir_make(void)
 {
-  directory = make_directory();
-  on_die(rundir_remove);
-  if (chmod(directory, 0711))
+  if (mkdir(directory, 0700) || chmod(directory, 0711))
     die("%s: %m", directory);
   events = rundir_file("events");
   int fd = open(events, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -93,10 +84,13 @@ rundir_nameable(const char *file, const char *separators, const char *list)
 void
 rundir_remove(void)
 {
-  if (!directory)
-    return;
-  for (size_t i = 0; i < MOST_FILES && files[i]; i++)
-    unlink(files[i]);
-  rmdir(directory);
+  DIR *entries = directory ? opendir(directory) : NULL;
+  struct dirent *entry;
+  while (entries && (entry = readdir(entries)))
+    unlinkat(dirfd(entries), entry->d_name, 0);
+  if (entries)
+    closedir(entries);
+  if (directory)
+    rmdir(directory);
   directory = NULL;
 }

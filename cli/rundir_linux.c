@@ -1,18 +1,16 @@
 #include "filter_probe.h"
+#include "own_process.h"
 #include "rundir.h"
 #include "text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-// Tells the library which seccomp filters it need not be afraid of.
-static void
-note_filters(bool learns)
+void
+rundir_note_filters(bool learns)
 {
   int count = filter_probe(learns);
   if (!count)
@@ -24,6 +22,9 @@ note_filters(bool learns)
   if (fd >= 0)
     close(fd);
 }
+
+static pid_t tidying;
+static int alive = -1;  // open as long as we live
 
 // Waits for the end of the driver, however it comes, and clears up.
 static _Noreturn void
@@ -43,30 +44,26 @@ keep_tidy(int driver_lives)
   _exit(0);
 }
 
-// A process that is no child of ours, so that nobody waits for it, or ends it with the rest.
-static void
-start_tidying(void)
+void
+rundir_keep(void)
 {
-  int ends[2];  // ours stays open as long as we live
+  int ends[2];
   if (pipe2(ends, O_CLOEXEC))
     die("pipe: %m");
-  pid_t child = fork();
-  if (child < 0)
+  tidying = own_process_fork();
+  if (tidying < 0)
     die("fork: %m");
-  if (!child) {
-    close(ends[1]);
-    child = fork();
-    if (!child)
-      keep_tidy(ends[0]);
-    _exit(child < 0);
-  }
+  if (!tidying)
+    keep_tidy(ends[0]);
   close(ends[0]);
-  waitpid(child, NULL, 0);
+  alive = ends[1];
+  on_die(rundir_end);
 }
 
+// To wait for it is not needed for what it does, but where nobody else reaps it.
 void
-rundir_keep(bool learns)
+rundir_end(void)
 {
-  note_filters(learns);
-  start_tidying();
+  close(alive);
+  own_process_wait(tidying);
 }

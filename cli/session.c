@@ -1,6 +1,7 @@
 #include "session.h"
 #include "gen_suppressions.h"
 #include "json_get.h"
+#include "open_file.h"
 #include "render_json.h"
 #include "stack.h"
 #include "symbolize.h"
@@ -18,9 +19,9 @@ open_report(const char *name, FILE *stream)
   if (!name)
     return stream;
   char *path = expand_file_name(name);
-  FILE *file = fopen(path, "we");
+  FILE *file = open_stream(path, "w");
   if (!file)
-    die("--report: %s: %m", path);
+    die("--report: %s: %s", path, open_error());
   free(path);
   return file;
 }
@@ -41,9 +42,9 @@ session_open(struct session *session, const struct options *options, FILE *strea
   model_init(&session->model);
   if (options->log) {
     char *path = expand_file_name(options->log);
-    session->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+    session->log = open_file(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
     if (session->log < 0)
-      die("--log: %s: %m", path);
+      die("--log: %s: %s", path, open_error());
     session->log_name = path;
   }
   if (options->text && !options->gen_suppressions) {
@@ -204,9 +205,26 @@ report_finding(struct session *session, json_t *event)
 }
 
 static void
-say(struct session *session, const char *prefix, const char *text)
+report_waiting(struct session *session, json_t *event)
 {
-  if (!session->style.out || !session->options->verbose || !text)
+  symbolize_event(event);
+  if (session->style.out && !session->options->quiet)
+    render_waiting(&session->style, event);
+}
+
+static void
+report_given_up(struct session *session, json_t *event)
+{
+  symbolize_event(event);
+  if (session->style.out && !session->options->quiet)
+    render_given_up(&session->style, event);
+}
+
+static void
+say(struct session *session, const char *prefix, const char *text, bool always)
+{
+  bool wanted = session->options->verbose || (always && !session->options->quiet);
+  if (!session->style.out || !wanted || !text)
     return;
   fprintf(session->style.out, "forkhound: %s", prefix);
   put_escaped(session->style.out, text);
@@ -234,9 +252,14 @@ session_event(struct session *session, json_t *event)
     write_log(session, event);
   }
   if (!strcmp(get_string(event, "event"), "note"))
-    say(session, "note: ", get_string(event, "text"));
+    say(session, "note: ", get_string(event, "text"),
+        json_is_true(json_object_get(event, "always")));
   if (!strcmp(get_string(event, "event"), "redirect"))
     report_redirect(session, event);
+  if (!strcmp(get_string(event, "event"), "given_up"))
+    report_given_up(session, event);
+  if (!strcmp(get_string(event, "event"), "waiting"))
+    report_waiting(session, event);
   struct fork_record *decided = model_add(&session->model, event);
   if (decided)
     report(session, decided);

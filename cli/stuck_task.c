@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { LATE = 10, LATE_LOOK = 2 };
+
 static const struct stuck_task *
 find(const struct stuck_tasks *tasks, const struct task_wait *wait)
 {
@@ -29,12 +31,16 @@ static bool
 is_due(struct stuck_task *task, pid_t pid, long long now_ns, long long after_ns)
 {
   unsigned long long switches = 0;
-  if (task->taken || now_ns - task->since_ns < after_ns)
+  unsigned most = task->wait.tid == pid ? LATE_LOOK : LATE_LOOK - 1;
+  if (task->looks == LATE_LOOK - 1)
+    after_ns *= LATE;
+  if (task->looks >= most || now_ns - task->since_ns < after_ns)
     return false;
   bool same = procfs_sleeps(pid, task->wait.tid, &switches) && switches == task->wait.switches;
   if (!same) {
     task->since_ns = now_ns;
     task->wait.switches = switches;
+    task->looks = 0;
   }
   return same;
 }
@@ -50,15 +56,21 @@ stuck_tasks_note(struct stuck_tasks *tasks, pid_t pid, const struct wait_state *
   *tasks = next;
 }
 
-const struct stuck_task *
+struct stuck_task *
 stuck_tasks_next(struct stuck_tasks *tasks, pid_t pid, long long now_ns, long long after_ns)
 {
   for (size_t i = 0; i < tasks->count; i++)
     if (is_due(&tasks->list[i], pid, now_ns, after_ns)) {
-      tasks->list[i].taken = true;
+      tasks->list[i].looks++;
       return &tasks->list[i];
     }
   return NULL;
+}
+
+void
+stuck_task_looked_at(struct stuck_task *task, pid_t pid)
+{
+  procfs_sleeps(pid, task->wait.tid, &task->wait.switches);
 }
 
 void

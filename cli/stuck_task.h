@@ -5,8 +5,9 @@
 
 struct stuck_task {
   struct task_wait wait;
-  long long since_ns;  // CLOCK_MONOTONIC: the task is in it at least so long
-  bool taken;
+  long long since_ns;            // CLOCK_MONOTONIC: the task is in it at least so long
+  unsigned looks;                // that were due: after the time given, and after ten times that
+  unsigned long long others_ns;  // how long other tasks had run, or been ready to, at the first one
 };
 
 struct stuck_tasks {
@@ -17,8 +18,11 @@ struct stuck_tasks {
 // Notes what the tasks wait in (`now` is WAIT_PARTLY).
 void stuck_tasks_note(struct stuck_tasks *tasks, pid_t pid, const struct wait_state *now,
                       long long now_ns);
-// One that has been in the same wait, uninterrupted, for after_ns, once for each such wait; NULL:
-// none. It is valid until the next note.
-const struct stuck_task *stuck_tasks_next(struct stuck_tasks *tasks, pid_t pid, long long now_ns,
-                                          long long after_ns);
+// One that has been in the same wait, uninterrupted, for after_ns or, if it is the first task of
+// the process, for ten times that; once for each such time; NULL: none. It is valid until the next
+// note.
+struct stuck_task *stuck_tasks_next(struct stuck_tasks *tasks, pid_t pid, long long now_ns,
+                                    long long after_ns);
+// It was stopped to be looked at: that does not count as an interruption.
+void stuck_task_looked_at(struct stuck_task *task, pid_t pid);
 void stuck_tasks_free(struct stuck_tasks *tasks);

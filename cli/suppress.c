@@ -1,4 +1,5 @@
 #include "suppress.h"
+#include "open_file.h"
 #include "json_get.h"
 #include "pattern.h"
 #include "text.h"
@@ -48,7 +49,7 @@ add_line(struct suppressions *suppressions, const char *path, size_t number, cha
 void
 suppressions_read(struct suppressions *suppressions, const char *path)
 {
-  FILE *file = fopen(path, "re");
+  FILE *file = open_stream(path, "r");
   char *line = NULL;
   size_t size = 0, number = 0;
   if (!file)

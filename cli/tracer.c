@@ -37,7 +37,7 @@ stops(struct tracer *tracer, int event)
   tracer->stopped = await(tracer, &status) && WIFSTOPPED(status);
   if (!tracer->stopped)
     return false;
-  if (WSTOPSIG(status) == SIGTRAP && status >> 16 == event)
+  if (status >> 16 == event && (event || WSTOPSIG(status) == SIGTRAP))
     return true;
   // The stop of a group has an event too: its signal is delivered already.
   if (status >> 16 == 0)
@@ -51,7 +51,8 @@ tracer_stop(struct tracer *tracer, pid_t pid)
   sigset_t told;
   long long now = clock_ns(CLOCK_MONOTONIC);
   *tracer = (struct tracer){.pid = pid, .begin_ns = now, .deadline_ns = now + LIMIT_NS};
-  if (ptrace(PTRACE_SEIZE, pid, NULL, NULL))
+  // An exec under way ends the steps, by a stop of its own.
+  if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)PTRACE_O_TRACEEXEC))
     return false;
   sigemptyset(&told);
   sigaddset(&told, SIGCHLD);
@@ -76,9 +77,38 @@ tracer_age_ns(const struct tracer *tracer)
   return clock_ns(CLOCK_MONOTONIC) - tracer->begin_ns;
 }
 
+// The signal of a step that no stop has told us of yet: it would end the process once we have gone.
+static bool
+trap_pends(pid_t pid)
+{
+  struct __ptrace_peeksiginfo_args first = {.off = 0, .flags = 0, .nr = 8};
+  siginfo_t infos[8];
+  long count = ptrace(PTRACE_PEEKSIGINFO, pid, &first, infos);
+  for (long i = 0; i < count; i++)
+    if (infos[i].si_signo == SIGTRAP && infos[i].si_code > 0)
+      return true;
+  return false;
+}
+
+static void
+take_trap(struct tracer *tracer)
+{
+  int status;
+  tracer->stopped =
+      !ptrace(PTRACE_CONT, tracer->pid, NULL, NULL) && await(tracer, &status) && WIFSTOPPED(status);
+}
+
 void
 tracer_let_go(struct tracer *tracer)
 {
+  int status;
+  if (!tracer->stopped) {
+    tracer->deadline_ns = clock_ns(CLOCK_MONOTONIC) + LIMIT_NS;
+    tracer->stopped = !ptrace(PTRACE_INTERRUPT, tracer->pid, NULL, NULL) &&
+                      await(tracer, &status) && WIFSTOPPED(status);
+  }
+  while (tracer->stopped && trap_pends(tracer->pid))
+    take_trap(tracer);
   if (tracer->stopped)
     ptrace(PTRACE_DETACH, tracer->pid, NULL, (void *)(uintptr_t)tracer->signal);
   sigprocmask(SIG_SETMASK, &tracer->old_mask, NULL);

@@ -13,10 +13,10 @@ struct tracer {
   sigset_t old_mask;
 };
 
-// Stops the first task of a process, without a signal. False: not permitted, gone, stopped by
-// someone else, or it took too long; then there is nothing to let go.
-bool tracer_stop(struct tracer *tracer, pid_t pid);
-// One instruction. False: a signal came, or it took too long.
+// Stops a task, without a signal. False: not permitted, gone, or it took too long; then there is
+// nothing to let go. One that a signal has stopped stays so afterwards.
+bool tracer_stop(struct tracer *tracer, pid_t tid);
+// One instruction. False: a signal or an exec came, or it took too long.
 bool tracer_step(struct tracer *tracer);
 // Time since the attempt to stop it.
 long long tracer_age_ns(const struct tracer *tracer);

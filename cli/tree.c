@@ -1,4 +1,5 @@
 #include "tree.h"
+#include "own_process.h"
 #include "procfs.h"
 #include "text.h"
 
@@ -91,7 +92,7 @@ list_tree(struct process **list)
       if (process->below)
         continue;
       const struct process *parent = bsearch(&wanted, *list, count, sizeof wanted, by_pid);
-      if (process->parent == self || (parent && parent->below))
+      if ((process->parent == self && !own_process_is(process->pid)) || (parent && parent->below))
         process->below = changed = true;
     }
   }

@@ -16,6 +16,7 @@
 
 enum {
   SAME_LOOP = 3,        // found so often in the same loop, a process spins
+  LATE = 10,            // times --stuck-after: when what is not sure is suspected
   SAME_LOCK = 3,        // seen in so many timed waits for the same lock
   IDENTITY_LOOKS = 16,  // how often to compare start times, without an open file
 };
@@ -404,17 +405,31 @@ static void
 look_at_tasks(struct watch *watch, struct watched *watched, const struct wait_state *now,
               long long now_ns)
 {
-  const struct stuck_task *stuck;
+  struct stuck_task *stuck;
   if (watched->stuck_told)
     return;
   stuck_tasks_note(&watched->stuck, watched->pid, now, now_ns);
   while (!watched->stuck_told &&
          (stuck = stuck_tasks_next(&watched->stuck, watched->pid, now_ns, watch->stuck_after_ns))) {
     struct suspect suspect = accused(watched);
-    json_t *event =
-        prove_task(&suspect, &stuck->wait, now->others, (now_ns - stuck->since_ns) / 1000000);
+    long long ms = (now_ns - stuck->since_ns) / 1000000;
+    json_t *event = stuck->looks == 1 ? prove_task(&suspect, &stuck->wait, now->others, ms)
+                                      : suspect_beside(&suspect, stuck, ms);
     watched->stuck_told = tell(watch, watched, event);
+    if (stuck->looks == 1)
+      stuck->others_ns = procfs_others_runnable_ns(watched->pid, stuck->wait.tid);
+    stuck_task_looked_at(stuck, watched->pid);
   }
+}
+
+// A process with other tasks, whose first one is in a wait with a timeout or in none.
+static void
+look_at_polls(struct watch *watch, struct watched *watched, long long now_ns)
+{
+  struct suspect suspect = accused(watched);
+  json_t *event = polls_look(&watched->polls, &suspect, now_ns, LATE * watch->stuck_after_ns);
+  if (tell(watch, watched, event))
+    watched->stuck_told = true;
 }
 
 // False: it has gone.
@@ -433,6 +448,10 @@ look(struct watch *watch, struct watched *watched, long long now_ns)
     wait_state_free(&watched->repeats.state);
   if (now.kind != WAIT_FUTEX && now.kind != WAIT_PARTLY)
     stuck_tasks_free(&watched->stuck);
+  if (now.kind == WAIT_PARTLY || now.kind == WAIT_FUTEX_TIMED)
+    look_at_polls(watch, watched, now_ns);
+  else
+    watched->polls.word = 0;
   switch (now.kind) {
   case WAIT_GONE: return lives(watched);
   case WAIT_RUNNING: look_at_busy(watch, watched, now_ns); break;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model.h"
+#include "polls.h"
 #include "stuck_task.h"
 #include "wait_state.h"
 
@@ -46,6 +47,7 @@ struct watched {
   struct endless endless;
   struct busy busy;
   struct repeats repeats;
+  struct polls polls;
   struct stuck_tasks stuck;  // while others of its tasks go on
   bool stuck_told;
 };

@@ -62,3 +62,32 @@ int python_frames(struct python *python, pid_t tid, struct python_frame *frames,
 // threading.Thread.name of the thread that python_frames() was last asked for; NULL where it is not
 // known. UTF-8, not escaped.
 const char *python_thread_name(struct python *python);
+
+// The threads that have a state in CPython's list, those that the fork left behind included where
+// nobody has cleared it since; 0: it cannot be read.
+int python_thread_count(const struct python *python);
+// Whether one of them has this pthread_t.
+bool python_has_thread(const struct python *python, uint64_t descriptor);
+
+enum python_lock_type {
+  PYTHON_NO_LOCK,
+  PYTHON_LOCK,
+  PYTHON_RLOCK,
+  PYTHON_SIMPLE_QUEUE,
+  PYTHON_LOCK_TYPES,
+};
+
+struct python_lock {
+  enum python_lock_type type;
+  uint64_t object;  // the Python object that has the lock
+  uint64_t owner;   // the pthread_t that an RLock has recorded, or 0
+};
+
+// Whose lock, up to CPython 3.13 a semaphore, is at the address: it is looked for among words of
+// the stack of a thread that waits for it.
+struct python_lock python_lock_among(struct python *python, const uint64_t *words, size_t count,
+                                     uint64_t lock);
+// Whether a thread other than `tid` is in a `with` statement of the lock. True also where `tid` is
+// none of Python's. `stack`: words of that thread's stack.
+bool python_others_have(struct python *python, pid_t tid, uint64_t object, const uint64_t *stack,
+                        size_t count);

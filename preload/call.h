@@ -10,7 +10,8 @@
 #include "story.h"
 
 struct call {
-  const char *entry;  // NULL outside a wrapper
+  const char *entry;    // NULL outside a wrapper
+  uint64_t wrapper_sp;  // the stack pointer of that wrapper; frames of its callers are above
   int threads_at_entry, threads;
   uint64_t kinds;      // thread_kinds() at the fork instant
   bool counted;        // the prepare handler saw several threads

@@ -75,6 +75,7 @@ instant_begin(const char *entry)
   static _Atomic int listings;
 
   call.entry = entry;
+  call.wrapper_sp = (uint64_t)(uintptr_t)__builtin_dwarf_cfa();
   learn_refuse("forked a child of its own");
   if (guard_filtered() && !guard_allows_report())
     return;
@@ -234,6 +235,7 @@ instant_child(void)
   // A process that had one thread has nothing to mend, and each write costs the child a page.
   if (!call.counted && thread_live() == 0 && !process.fork_id[0]) {
     call.entry = NULL;  // its next fork is one of its own
+    call.wrapper_sp = 0;
     call.threads_at_entry = 0;
     return;
   }

@@ -58,10 +58,11 @@ output_wants_color(void)
   return output_system_is_terminal(STDERR_FILENO);
 }
 
+// A FIFO without a reader must not keep the program: ENXIO.
 static long
-append(const char *path, const struct text *t)
+append(const char *path, int create, const struct text *t)
 {
-  long fd = descriptor_open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW);
+  long fd = descriptor_open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | create);
 
   if (fd < 0)
     return fd;
@@ -122,7 +123,7 @@ void
 output_append(const char *path, const char *what, const struct text *t)
 {
   int saved = errno;
-  long error = append(path, t);
+  long error = append(path, O_CREAT, t);
 
   if (error < 0)
     warn(what, path, error);
@@ -134,7 +135,8 @@ output_event(const struct text *t)
 {
   const char *pattern = process_options()->log_path;
   int saved = errno;
-  long error = process.events.value[0] ? append(process.events.value, t) : 0;
+  // The command has made the file: nobody would remove one that is made after its end.
+  long error = process.events.value[0] ? append(process.events.value, 0, t) : 0;
 
   if (error == -ENOENT && driver_ended())
     error = 0;  // the program goes on without it
@@ -143,7 +145,7 @@ output_event(const struct text *t)
   if (pattern[0]) {
     char path[600];
     expand_pid(pattern, path, sizeof path);
-    long log_error = append(path, t);
+    long log_error = append(path, O_CREAT, t);
     if (log_error < 0)
       warn("log_path", path, log_error);
   }

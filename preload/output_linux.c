@@ -5,6 +5,7 @@
 #include "text_buffer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -16,6 +17,15 @@ output_system_allows(void)
   return guard_allows(SYS_write) && guard_allows(SYS_newfstatat);
 }
 
+// Of a FIFO, or of an stderr that the program has made so: its reader is given a second.
+static bool
+wait_until_writable(int fd)
+{
+  struct pollfd wanted = {.fd = fd, .events = POLLOUT};
+
+  return guard_allows(SYS_poll) && RAW(SYS_poll, &wanted, 1, 1000) == 1;
+}
+
 // Raw system calls: write() and open() of libc are cancellation points, fork() is none. SIGPIPE and
 // SIGXFSZ of our writes are not the program's: they are blocked, and taken back. 0 or -errno.
 static long
@@ -23,7 +33,7 @@ write_all(int fd, const char *bytes, size_t length)
 {
   while (length > 0) {
     long n = RAW(SYS_write, fd, bytes, length);
-    if (n == -EINTR)
+    if (n == -EINTR || (n == -EAGAIN && wait_until_writable(fd)))
       continue;
     if (n <= 0)
       return n;

@@ -34,7 +34,7 @@ warn(const char *path, const char *what)
 static bool
 read_patterns(const char *path, char *to)
 {
-  long fd = descriptor_open(path, O_RDONLY);
+  long fd = descriptor_open(path, O_RDONLY | O_NONBLOCK);
   long length = 0, n = 1;
 
   if (fd < 0) {

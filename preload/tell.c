@@ -108,6 +108,31 @@ emit(struct telling *telling)
   }
 }
 
+static bool
+is_own_frame(const struct frame *frame, const struct modules *modules)
+{
+  const struct module *m = modules_find(modules, frame->pc);
+
+  return m && module_is_own(m);
+}
+
+// The frames of our wrapper and of what it called, libc's and our handler's, are not the program's.
+// Other frames of ours are further out: a thread that pthread_create() made begins in one.
+static void
+begin_at_caller(struct story_stack *stack, const struct modules *modules)
+{
+  int first = 0;
+
+  for (int i = 0; i < stack->count && stack->frames[i].slot < call.wrapper_sp; i++) {
+    if (is_own_frame(&stack->frames[i], modules))
+      first = i;
+  }
+  while (first + 1 < stack->count && is_own_frame(&stack->frames[first], modules))
+    first++;
+  stack->frames += first;
+  stack->count -= first;
+}
+
 static void
 tell_first(struct telling *telling)
 {
@@ -133,15 +158,7 @@ tell_first(struct telling *telling)
     if (site && !site->python)  // it was not known before that there is an interpreter
       site->python = python;
   }
-  // Our handler's and libc's frames are not the program's: begin at the function it called.
-  for (int i = 0; i < story->site.count && i < 12; i++) {
-    const struct module *m = modules_find(modules, story->site.frames[i].pc);
-    if (m && module_is_own(m) && i + 1 < story->site.count) {
-      story->site.frames += i + 1;
-      story->site.count -= i + 1;
-      i = -1;
-    }
-  }
+  begin_at_caller(&story->site, modules);
   if (call.snapshot) {
     if (call.outcome)
       compare_from_parent(call.snapshot, call.outcome, story->child);

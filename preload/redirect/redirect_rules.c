@@ -53,7 +53,7 @@ static void
 read_file(void)
 {
   const char *path = process_options()->sites;
-  long fd = path[0] ? descriptor_open(path, O_RDONLY) : -1;
+  long fd = path[0] ? descriptor_open(path, O_RDONLY | O_NONBLOCK) : -1;
 
   if (!path[0])
     return;

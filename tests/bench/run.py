@@ -55,7 +55,7 @@ class Bench:
         return env
 
     def output(self, command, preload, events=False, options=""):
-        self.events.unlink(missing_ok=True)
+        self.events.write_bytes(b"")  # as the command, which makes it, does
         return subprocess.run([str(c) for c in command],
                               env=self.environment(preload, events, options),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -1,12 +1,14 @@
 // A lock of the kind named is held at the fork; one thread of the child waits for it, and another
 // one does something else (test_beside.py). Exit status 0 if the wait ends.
 #include <errno.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@ static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
 static pthread_mutex_t of_never = PTHREAD_MUTEX_INITIALIZER;
 static sem_t semaphore;
+static _Atomic int word = 2, happened;
 static pthread_barrier_t held;
 static volatile sig_atomic_t asked;
 static sigset_t asks;
@@ -59,6 +62,13 @@ wait_for_lock(void)
       ;
   } else if (strcmp(kind, "rwlock") == 0) {
     pthread_rwlock_rdlock(&rwlock);
+  } else if (strcmp(kind, "futex") == 0) {
+    while (word == 2)
+      syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+  } else if (strcmp(kind, "condition") == 0) {
+    pthread_mutex_lock(&of_never);
+    while (!happened)
+      pthread_cond_wait(&never, &of_never);
   } else {
     pthread_mutex_lock(&mutex);
   }
@@ -67,10 +77,27 @@ wait_for_lock(void)
 static void
 release(void)
 {
-  if (strcmp(kind, "semaphore") == 0)
+  if (strcmp(kind, "semaphore") == 0) {
     sem_post(&semaphore);
-  else
+  } else if (strcmp(kind, "condition") == 0) {
+    pthread_mutex_lock(&of_never);
+    happened = 1;
+    pthread_cond_signal(&never);
+    pthread_mutex_unlock(&of_never);
+  } else {
     pthread_mutex_unlock(&mutex);
+  }
+}
+
+// Takes the lock itself, after the fork.
+static __attribute__((noinline)) void
+hold(sem_t *lock)
+{
+  sem_t *volatile kept = lock;
+
+  sem_wait(lock);
+  usleep(LONG);
+  sem_post(kept);
 }
 
 static void
@@ -90,6 +117,14 @@ do_other(void)
   sigemptyset(&none);
   if (strcmp(other, "releases") == 0) {
     usleep(LONG);
+    release();
+  }
+  if (strcmp(other, "holds") == 0)
+    hold(&semaphore);
+  if (strcmp(other, "computes") == 0) {
+    time_t end = time(NULL) + 3;
+    while (time(NULL) < end)
+      ;
     release();
   }
   if (strcmp(other, "obeys") == 0) {  // the test, when it has seen what it waits for
@@ -146,7 +181,11 @@ be_child(void)
     pthread_create(&thread, NULL, wait_in_thread, NULL);
     do_other();
   } else {
+    if (strcmp(other, "holds") == 0)
+      sem_post(&semaphore);
     pthread_create(&thread, NULL, other_in_thread, NULL);
+    if (strcmp(other, "holds") == 0)
+      usleep(50000);
     wait_for_lock();
   }
   _exit(0);

@@ -1,13 +1,12 @@
-// 199 children of one place end; that of the 200th fork waits for `lock`, which the thread "holder"
-// holds there in hold_late(). At the first fork it stood in hold_early(), and had no name of its
-// own.
+// usage: late_hang [FORKS]   200 if none is given
+// All children of one place but the last end; that of the last fork waits for `lock`, which the
+// thread "holder" holds there in hold_late(). At the first fork it stood in hold_early(), and had
+// no name of its own.
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-enum { FORKS = 200 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sem_t go, held;
@@ -55,16 +54,17 @@ static void __attribute__((noinline)) fork_once(void)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
   pthread_t thread;
+  int forks = argc > 1 ? atoi(argv[1]) : 200;
 
   sem_init(&go, 0, 0);
   sem_init(&held, 0, 0);
   if (pthread_create(&thread, NULL, holder, NULL))
     return EXIT_FAILURE;
-  for (volatile int i = 1; i <= FORKS; i++) {  // one call of fork_once() only
-    if (i == FORKS) {
+  for (volatile int i = 1; i <= forks; i++) {  // one call of fork_once() only
+    if (i == forks) {
       sem_post(&go);
       sem_wait(&held);
     }

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -143,3 +144,18 @@ def test_waits_again_and_again_told_once():
     with with_child("python3", "-E", "-c", code) as (parent, _):
         run = until("SUSPECT", parent)
     assert run.stdout.count("forkhound: SUSPECT: ") == 1 and "waits again and again" in run.stdout, run.stdout
+
+
+def test_processes_that_exec_in_a_loop():
+    """An exec while a thread is stopped, or stepped through, must not end the process."""
+    programs = [build_program("exec_loop"), build_program("exec_loop", "-static")]
+    rounds = 25 if "--full" in sys.argv else 4
+    for i in range(rounds):
+        processes = [subprocess.Popen([str(programs[i % 2])]) for _ in range(20)]
+        try:
+            run = execute([COMMAND, "diagnose", "--stuck-after", "0.2", *[p.pid for p in processes]])
+            assert [p.poll() for p in processes] == [None] * len(processes), run.stderr
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()

@@ -1,6 +1,7 @@
 """The stacks of a later fork of a known place: unwound from what the stuck child carries."""
 
-from harness import bare, build_library, build_program, driven, environment
+from harness import PROGRAMS, bare, build_library, build_program, driven, environment, side_by_side
+from test_python import NEWEST, OLDEST, interpreters, minor_of
 
 
 def late_hang(budget):
@@ -27,8 +28,69 @@ def test_later_fork():
 def test_over_budget():
     run, finding = late_hang(0)
     assert {e["capture"] for e in run.named("fork")[1:]} == {"none"}
-    assert "owner" not in finding, finding
-    assert "at the first fork from this place it was at" in run.err, run.err
+    owner = finding["owner"]
+    assert owner["of"] == "parent" and "exact" not in owner and owner["created_by"], owner
+    assert "hold_late" in [frame.get("function") for frame in owner["stack"]], owner["stack"]
+    assert "at the fork it was not looked at; in the parent it is now at" in run.err, run.err
+    assert "unchanged" not in run.err[run.err.index("forkhound: DEADLOCK"):], run.err
+
+
+def test_over_budget_without_a_parent():
+    """The stacks of the first fork are told as such."""
+    program = build_program("late_orphan")
+    run = driven([program], env=environment(FORKHOUND_OPTIONS="snapshot_budget=0"))
+    (finding,) = run.named("deadlock")
+    report = run.err[run.err.index("forkhound: DEADLOCK"):]
+    assert "others" not in finding, finding
+    assert "The other threads were not looked at at this fork, number 3 from its place." in report, report
+    assert "stack of that earlier fork" in report and "unchanged" not in report, report
+
+
+def native_at(number, budget):
+    def test():
+        run = driven([build_program("late_hang"), number], "--stuck-after", "0.5",
+                     env=environment(FORKHOUND_OPTIONS=f"snapshot_budget={budget}"))
+        (finding,) = run.named("deadlock")
+        if number == 1:
+            (owner,) = run.first_forks[0]["others"]
+        else:
+            owner = finding["owner"]
+        functions = [frame.get("function") for frame in owner["stack"]]
+        assert "hold_late" in functions and "hold_early" not in functions, (number, functions)
+    return test
+
+
+def python_at(python, number, options):
+    def test():
+        run = driven([python, PROGRAMS / "python_later_fork.py", number], "--stuck-after", "0.5",
+                     env=environment(FORKHOUND_OPTIONS=options))
+        (finding,) = run.named("deadlock")
+        fork = next(e for e in run.named("fork") if e["id"] == finding["fork"])
+        others = finding.get("others") or fork["others"]
+        (holder,) = [o for o in others if "hold_late" in [f["function"] for f in o.get("python", [])]]
+        report = run.err[run.err.index("forkhound: DEADLOCK"):]
+        assert "not a Python thread" not in report and " in hold_late" in report, report[-3000:]
+        assert "hold_early" not in report, report[-3000:]
+    return test
+
+
+NUMBERS = (1, 2, 3, 30)
+
+
+def test_native_lock_at_later_forks():
+    build_program("late_hang")
+    side_by_side({f"{n} {b}": native_at(n, b) for n in (*NUMBERS, 1000) for b in (0, 2, 100)}, 4)
+
+
+def test_python_lock_at_later_forks():
+    pythons = {n: p for n, p in interpreters().items() if OLDEST <= minor_of(n) <= NEWEST}
+    tests = {f"{name} {n} {options}": python_at(path, n, options)
+             for name, path in pythons.items() for n in NUMBERS
+             for options in ("snapshot_budget=0", "snapshot_budget=100")}
+    newest = max(pythons, key=minor_of)
+    tests |= {f"{newest} {n} exact": python_at(pythons[newest], n, "capture=exact") for n in NUMBERS}
+    tests[f"{newest} 1000"] = python_at(pythons[newest], 1000, "snapshot_budget=2")
+    side_by_side(tests, 4)
 
 
 def test_threads_are_those_of_the_process():

@@ -99,6 +99,17 @@ def test_fail_on_suspect():
     assert run.status == 66, run.status
 
 
+def test_on_suspect():
+    program = build_program("beside")
+    run = driven([program, "normal", "sleeps"], "--stuck-after", "0.3", "--on-suspect", "kill")
+    assert run.status == 128 + 9 and len(run.named("suspect")) == 1, (run.status, run.err)
+    run = driven([program, "normal", "sleeps"], "--stuck-after", "0.3", "--on-suspect", "stop",
+                 "--time-limit", "3", "--fail-on", "never")
+    assert run.status == 124 and "gdb -p" in run.err, (run.status, run.err)
+    run = driven(["true"], "--on-suspect", "end")
+    assert run.status == 125 and "expected kill, report or stop, got 'end'" in run.err, run.err
+
+
 def test_stuck_fork_handler():
     program = build_program("stuck_handler")
     run = driven_until_found([program], "--stuck-after", "0.5")
