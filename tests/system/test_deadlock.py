@@ -404,7 +404,7 @@ def rust(target, kind, name):
 def test_actions():
     program = build_program("locks")
     run = driven([program], "--on-deadlock", "report", "--time-limit", "4")
-    assert run.status == 124 and len(run.named("deadlock")) == 1, run.err
+    assert run.status == 66 and len(run.named("deadlock")) == 1, run.err
     run = driven([program], "--on-deadlock", "stop", "--time-limit", "4")
     assert "gdb -p" in run.err, run.err
     run = driven([program], "--fail-on", "never")
