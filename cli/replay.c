@@ -1,5 +1,4 @@
 #include "replay.h"
-#include "open_file.h"
 #include "session.h"
 #include "tail.h"
 #include "text.h"
@@ -28,7 +27,9 @@ replay(const struct options *options)
 {
   bool from_stdin = !strcmp(options->input, "-");
   const char *name = from_stdin ? "stdin" : options->input;
-  struct tail tail = {.fd = from_stdin ? STDIN_FILENO : open_file(options->input, O_RDONLY, 0)};
+  // Of a FIFO this waits for who writes the log.
+  struct tail tail = {.fd = from_stdin ? STDIN_FILENO
+                                       : open(options->input, O_RDONLY | O_CLOEXEC | O_NOCTTY)};
   if (tail.fd < 0)
     die("%s: %m", name);
   struct session session;

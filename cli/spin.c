@@ -169,6 +169,15 @@ is_patient(const struct tracer *tracer, const struct trace *trace)
   return age < PATIENCE_NS || (age < MOST_PATIENCE_NS && !find_period(trace));
 }
 
+// Interrupted in a system call that would be called anew: the step would last as long as the call
+// (include/linux/errno.h: ERESTARTSYS to ERESTART_RESTARTBLOCK).
+static bool
+is_in_call(const struct user_regs_struct *registers)
+{
+  long result = (long)registers->rax;
+  return (long)registers->orig_rax >= 0 && result <= -512 && result >= -516;
+}
+
 // True if the steps were of instructions that a loop that waits may have.
 static bool
 record(struct tracer *tracer, struct trace *trace)
@@ -180,7 +189,7 @@ record(struct tracer *tracer, struct trace *trace)
     if (ptrace(PTRACE_GETREGS, tracer->pid, NULL, &registers))
       return false;
     take_registers(step, &registers);
-    if (!decode(tracer->pid, trace, step) ||
+    if (is_in_call(&registers) || !decode(tracer->pid, trace, step) ||
         (step->instruction.syscall && registers.rax != SYS_sched_yield))
       return false;
     calls |= step->instruction.syscall;

@@ -37,9 +37,10 @@ stops(struct tracer *tracer, int event)
   tracer->stopped = await(tracer, &status) && WIFSTOPPED(status);
   if (!tracer->stopped)
     return false;
+  // The stop of a group has an event too: its signal is delivered already.
+  tracer->halted = status >> 16 == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
   if (status >> 16 == event && (event || WSTOPSIG(status) == SIGTRAP))
     return true;
-  // The stop of a group has an event too: its signal is delivered already.
   if (status >> 16 == 0)
     tracer->signal = WSTOPSIG(status);
   return false;
@@ -66,8 +67,9 @@ tracer_stop(struct tracer *tracer, pid_t pid)
 bool
 tracer_step(struct tracer *tracer)
 {
-  if (ptrace(PTRACE_SINGLESTEP, tracer->pid, NULL, NULL))
+  if (tracer->halted || ptrace(PTRACE_SINGLESTEP, tracer->pid, NULL, NULL))
     return false;
+  tracer->stepped = true;
   return stops(tracer, 0);
 }
 
@@ -90,25 +92,21 @@ trap_pends(pid_t pid)
   return false;
 }
 
-static void
-take_trap(struct tracer *tracer)
-{
-  int status;
-  tracer->stopped =
-      !ptrace(PTRACE_CONT, tracer->pid, NULL, NULL) && await(tracer, &status) && WIFSTOPPED(status);
-}
-
+// A step that has not ended is interrupted: none may outlive us. A thread that never stopped was
+// not stepped either, and is let go by our end, or when it stops (tracer_late_stop).
 void
 tracer_let_go(struct tracer *tracer)
 {
-  int status;
-  if (!tracer->stopped) {
+  if (!tracer->stopped && tracer->stepped) {
     tracer->deadline_ns = clock_ns(CLOCK_MONOTONIC) + LIMIT_NS;
-    tracer->stopped = !ptrace(PTRACE_INTERRUPT, tracer->pid, NULL, NULL) &&
-                      await(tracer, &status) && WIFSTOPPED(status);
+    if (!ptrace(PTRACE_INTERRUPT, tracer->pid, NULL, NULL))
+      stops(tracer, 0);
   }
-  while (tracer->stopped && trap_pends(tracer->pid))
-    take_trap(tracer);
+  while (tracer->stopped && trap_pends(tracer->pid)) {
+    tracer->stopped = false;
+    if (!ptrace(PTRACE_CONT, tracer->pid, NULL, NULL))
+      stops(tracer, 0);
+  }
   if (tracer->stopped)
     ptrace(PTRACE_DETACH, tracer->pid, NULL, (void *)(uintptr_t)tracer->signal);
   sigprocmask(SIG_SETMASK, &tracer->old_mask, NULL);

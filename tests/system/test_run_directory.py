@@ -73,7 +73,8 @@ def test_fifo_without_a_reader():
             assert run.status == 125 and f"{fifo}: a FIFO that nobody reads" in run.err, run.err
         for options in (["--suppressions", fifo], ["--sites", fifo, "--redirect", "listed"]):
             run = plain([COMMAND, "run", *options, "--", "true"], limit=20)
-            assert run.status == 0 and not run.err, (options, run.status, run.err)
+            assert run.status == 0 and run.err.count("\n") == 1, (options, run.status, run.err)
+            assert f"{fifo}: a FIFO that nobody writes: taken as empty" in run.err, run.err
         for option in ("log_path", "suppressions", "sites"):
             run = plain([build_program("two_sites")], limit=20,
                         env=environment(LD_PRELOAD=str(LIBRARY),
@@ -89,3 +90,19 @@ def test_fifo_with_a_reader():
     run = plain(["bash", "-c", 'exec 3>&1; "$1" run --suppressions <(echo hazard:two_sites) -- "$0" 2>&1',
                  program, COMMAND])
     assert "HAZARD" not in run.out, run.out
+
+
+# The writer must find a reader: `report` begins before there is one.
+LOG_THROUGH_FIFO = """
+mkfifo "$2"
+"$1" report "$2" 2>&1 &
+until "$1" run -q --log "$2" -- "$0" 2>/dev/null; do sleep 0.1; done
+wait
+"""
+
+
+def test_report_of_a_fifo():
+    with tempfile.TemporaryDirectory() as folder:
+        run = plain(["bash", "-c", LOG_THROUGH_FIFO, build_program("two_sites"), COMMAND, f"{folder}/log"],
+                    limit=60)
+    assert run.out.count("HAZARD") == 2, run.out
