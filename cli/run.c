@@ -1,6 +1,7 @@
 #include "run.h"
 #include "check.h"
 #include "clock.h"
+#include "coverage.h"
 #include "installed.h"
 #include "job.h"
 #include "json_get.h"
@@ -42,9 +43,10 @@ struct driver {
   struct time_limit limit;
   struct watch children;
   struct stuck_forks forks;
+  struct coverage coverage;
   struct linger linger;
-  long long next_look_ns, next_forks_ns;  // CLOCK_MONOTONIC
-  long long notice_ns;                    // when to ask for notice of changes; 0: done
+  long long next_look_ns, next_forks_ns, next_coverage_ns;  // CLOCK_MONOTONIC
+  long long notice_ns;  // when to ask for notice of changes; 0: done
 };
 
 // The kernel takes some milliseconds to close an inotify descriptor: not for a short command.
@@ -129,6 +131,32 @@ look_at_forks(struct driver *driver)
   driver->next_forks_ns = begin + (wait < MOST_WAIT_NS ? wait : MOST_WAIT_NS);
 }
 
+// A program that runs without the library is a blind spot; one that is told already is not told
+// again.
+static void
+on_uncovered(void *context, const char *exe)
+{
+  struct driver *driver = context;
+  read_events(driver);
+  if (!model_is_blind_to(&driver->session.model, exe))
+    session_note_blind(&driver->session, exe, "ran without the library");
+}
+
+// All processes of the tree, soon after they begin: half a percent of a processor at most.
+static void
+look_at_programs(struct driver *driver)
+{
+  pid_t *pids;
+  long long begin = clock_ns(CLOCK_MONOTONIC);
+  if (begin < driver->next_coverage_ns)
+    return;
+  size_t count = tree_list(&pids);
+  long long wait = coverage_tick(&driver->coverage, pids, count);
+  free(pids);
+  long long took = clock_ns(CLOCK_MONOTONIC) - begin;
+  driver->next_coverage_ns = begin + (wait > 200 * took ? wait : 200 * took);
+}
+
 static int
 poll_timeout(const struct driver *driver)
 {
@@ -145,6 +173,8 @@ poll_timeout(const struct driver *driver)
   }
   long long until_forks = driver->next_forks_ns - clock_ns(CLOCK_MONOTONIC);
   wait = until_forks < wait ? until_forks : wait;
+  long long until_coverage = driver->next_coverage_ns - clock_ns(CLOCK_MONOTONIC);
+  wait = until_coverage < wait ? until_coverage : wait;
   if (driver->limit.next_ns) {
     long long left = driver->limit.next_ns - clock_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
@@ -216,6 +246,7 @@ watch(struct driver *driver)
     session_tick(&driver->session, clock_ns(CLOCK_REALTIME) - READING_LAG_NS);
     look_at_children(driver);
     look_at_forks(driver);
+    look_at_programs(driver);
     check_limit(driver);
   }
 }
@@ -244,6 +275,7 @@ finish(struct driver *driver)
       run_end(&driver->session, &driver->tail, driver->job.status, driver->limit.reached_ns);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
+  coverage_free(&driver->coverage);
   linger_free(&driver->linger);
   return status;
 }
@@ -262,6 +294,10 @@ run(const struct options *options)
   driver.forks.found = on_stuck;
   driver.forks.context = &driver;
   driver.next_forks_ns = clock_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
+  coverage_init(&driver.coverage, library);
+  driver.coverage.found = on_uncovered;
+  driver.coverage.context = &driver;
+  driver.next_coverage_ns = clock_ns(CLOCK_MONOTONIC) + COVERAGE_FIRST_NS;
   driver.children.root = getpid();  // the subreaper of the tree
   driver.children.found = on_stuck;
   driver.children.ended = on_end;

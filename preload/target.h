@@ -18,8 +18,12 @@ enum target {
   TARGET_ARM64E,  // would not start either
 };
 
-// Safe in any child, also of vfork. errno is unchanged.
-enum target target_of(const char *path);
+enum { TARGET_PATH = 512 };
+
+// Safe in any child, also of vfork. errno is unchanged. `program` gets the path, cut to TARGET_PATH
+// bytes, of the file whose kind it is: `path`, or for a script its interpreter; "" where it cannot
+// be opened and is not known to be of a kind.
+enum target target_of(const char *path, char *program);
 
 // The program would not start with the library: it is left out of its environment.
 bool target_refuses(enum target target);

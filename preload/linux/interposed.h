@@ -6,9 +6,11 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <sys/ioctl.h>
 #include <termios.h>
+#include <wordexp.h>
 
 #define FH_INTERPOSED(X)                                                                           \
   X(pid_t, fork, (void))                                                                           \
@@ -29,6 +31,9 @@
   X(int, posix_spawnp,                                                                             \
     (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
      char *const[], char *const[]))                                                                \
+  X(int, system, (const char *))                                                                   \
+  X(FILE *, popen, (const char *, const char *))                                                   \
+  X(int, wordexp, (const char *, wordexp_t *, int))                                                \
   X(void, _exit, (int))                                                                            \
   X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                           \
   X(sighandler_t, signal, (int, sighandler_t))                                                     \

@@ -1,0 +1,116 @@
+#include "preload_list.h"
+
+#include "process.h"
+
+#include <string.h>
+
+// Of the loader; dyld knows the colon only.
+static const char SEPARATORS[] = ": ";
+
+// Longer lists are left as they are: the copy is on a stack.
+enum { MOST_LENGTH = 16384 };
+
+static const char *
+file_name(const char *entry, size_t *length)
+{
+  for (size_t i = *length; i > 0; i--) {
+    if (entry[i - 1] == '/') {
+      *length -= i;
+      return entry + i;
+    }
+  }
+  return entry;
+}
+
+// By file name: one library may have several paths.
+static bool
+same_file(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+  a = file_name(a, &a_length);
+  b = file_name(b, &b_length);
+  return a_length == b_length && memcmp(a, b, a_length) == 0;
+}
+
+const char *
+preload_list_entry(const char *value, const char *path, size_t *length)
+{
+  size_t path_length = strlen(path);
+
+  for (const char *entry = value; path_length > 0; entry += *length + 1) {
+    *length = strcspn(entry, SEPARATORS);
+    if (same_file(entry, *length, path, path_length))
+      return entry;
+    if (!entry[*length])
+      break;
+  }
+  return NULL;
+}
+
+static bool
+is_preload(const char *variable)
+{
+  return strncmp(variable, process.preload_name, strlen(process.preload_name)) == 0;
+}
+
+char *const *
+preload_list_find(char *const environment[])
+{
+  char *const *found = NULL;
+
+  for (; environment && *environment; environment++) {
+    if (is_preload(*environment))
+      found = environment;
+  }
+  return found;
+}
+
+// "": not set.
+static const char *
+value(char *const environment[])
+{
+  char *const *variable = preload_list_find(environment);
+
+  return variable ? *variable + strlen(process.preload_name) : "";
+}
+
+bool
+preload_list_lost(char *const environment[])
+{
+  size_t unused;
+  const char *list = value(environment);
+
+  return process.library[0] && !preload_list_entry(list, process.library, &unused) &&
+         strlen(list) < MOST_LENGTH;
+}
+
+size_t
+preload_list_size(char *const environment[])
+{
+  return strlen(process.preload_name) + strlen(value(environment)) + 1 + strlen(process.library) +
+         1;
+}
+
+char *
+preload_list_restore(char *const environment[], char *text)
+{
+  const char *old = value(environment);
+  char *end = stpcpy(stpcpy(text, process.preload_name), old);
+
+  stpcpy(*old ? stpcpy(end, ":") : end, process.library);
+  return text;
+}
+
+char *
+preload_list_strip(char *const environment[], char *text)
+{
+  size_t length;
+  const char *list = value(environment);
+  const char *ours = preload_list_entry(list, process.library, &length);
+  const char *after = ours ? ours + length : "";
+  size_t before = ours ? (size_t)(ours - list) : strlen(list);
+  char *rest = stpcpy(text, process.preload_name);
+
+  memcpy(rest, list, before);
+  strcpy(rest + before, after);
+  return rest[strspn(rest, SEPARATORS)] ? text : NULL;
+}
