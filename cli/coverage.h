@@ -9,17 +9,23 @@
 
 enum { COVERAGE_FIRST_NS = 5000000 };  // from the start to the first look
 
+// A file.
+struct program {
+  dev_t device;
+  ino_t inode;
+};
+
 // A process and the program that it runs.
 struct covered {
   pid_t pid;
-  char *exe;
+  struct program program;
   bool judged;  // with the library, or told
   bool seen;
 };
 
 struct coverage {
   const char *library;  // the file name of the library
-  char *own_exe;        // of the command: its helpers do without
+  struct program own;   // the command itself: its helpers do without
   struct covered *list;
   size_t count;
   long long interval_ns;

@@ -71,11 +71,17 @@ drain_changes(const struct driver *driver)
     continue;
 }
 
+// What a program that the library is not in starts may be without it too: it is looked for at once.
 static void
 read_events(struct driver *driver)
 {
+  size_t blind = driver->session.model.blind_count;
   if (!tail_read(&driver->tail, session_line, &driver->session))
     die("%s: %m", rundir_events());
+  if (driver->session.model.blind_count != blind) {
+    driver->coverage.interval_ns = COVERAGE_FIRST_NS;
+    driver->next_coverage_ns = clock_ns(CLOCK_MONOTONIC) + COVERAGE_FIRST_NS;
+  }
 }
 
 // A child is stuck: reports it, and does what --on-deadlock says.

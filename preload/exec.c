@@ -182,8 +182,6 @@ look_and_tell(const char *path)
   enum target target = target_of(path, program);
   if (target_why(target))
     exec_tell_blind(program, target_why(target));
-  else if (program[0] && process.library[0] == '/' && access(process.library, R_OK) != 0)
-    exec_tell_blind(program, "cannot read the library");
   return target;
 }
 

@@ -1,11 +1,9 @@
 #include "preload_list.h"
 
+#include "interpose.h"
 #include "process.h"
 
 #include <string.h>
-
-// Of the loader; dyld knows the colon only.
-static const char SEPARATORS[] = ": ";
 
 // Longer lists are left as they are: the copy is on a stack.
 enum { MOST_LENGTH = 16384 };
@@ -37,7 +35,7 @@ preload_list_entry(const char *value, const char *path, size_t *length)
   size_t path_length = strlen(path);
 
   for (const char *entry = value; path_length > 0; entry += *length + 1) {
-    *length = strcspn(entry, SEPARATORS);
+    *length = strcspn(entry, FH_PRELOAD_SEPARATORS);
     if (same_file(entry, *length, path, path_length))
       return entry;
     if (!entry[*length])
@@ -90,13 +88,27 @@ preload_list_size(char *const environment[])
          1;
 }
 
+static char *
+add(char *end, const char *bytes, size_t length)
+{
+  memcpy(end, bytes, length);
+  end[length] = 0;
+  return end + length;
+}
+
+static char *
+add_string(char *end, const char *string)
+{
+  return add(end, string, strlen(string));
+}
+
 char *
 preload_list_restore(char *const environment[], char *text)
 {
   const char *old = value(environment);
-  char *end = stpcpy(stpcpy(text, process.preload_name), old);
+  char *end = add_string(add_string(text, process.preload_name), old);
 
-  stpcpy(*old ? stpcpy(end, ":") : end, process.library);
+  add_string(*old ? add_string(end, ":") : end, process.library);
   return text;
 }
 
@@ -107,10 +119,8 @@ preload_list_strip(char *const environment[], char *text)
   const char *list = value(environment);
   const char *ours = preload_list_entry(list, process.library, &length);
   const char *after = ours ? ours + length : "";
-  size_t before = ours ? (size_t)(ours - list) : strlen(list);
-  char *rest = stpcpy(text, process.preload_name);
+  char *rest = add_string(text, process.preload_name);
 
-  memcpy(rest, list, before);
-  strcpy(rest + before, after);
-  return rest[strspn(rest, SEPARATORS)] ? text : NULL;
+  add_string(add(rest, list, ours ? (size_t)(ours - list) : strlen(list)), after);
+  return rest[strspn(rest, FH_PRELOAD_SEPARATORS)] ? text : NULL;
 }

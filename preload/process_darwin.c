@@ -27,7 +27,8 @@ own_path(void)
 {
   Dl_info info;
 
-  return dladdr(&process, &info) && info.dli_fname ? info.dli_fname : "";
+  return dladdr((const void *)(uintptr_t)process_path, &info) && info.dli_fname ? info.dli_fname
+                                                                                : "";
 }
 
 // dyld passes argc, argv, envp and apple to initializers.

@@ -8,8 +8,9 @@ enum target {
   TARGET_STATIC,  // no dynamic loader: the library is not loaded
   TARGET_SETUID,  // runs with other rights than ours: the loader leaves the library out
   TARGET_SETGID,
-  TARGET_CAPABLE,  // the same, by file capabilities
-  TARGET_FOREIGN,  // another architecture: the loader warns and goes on
+  TARGET_CAPABLE,     // the same, by file capabilities
+  TARGET_FOREIGN,     // another architecture: the loader warns and goes on
+  TARGET_UNREADABLE,  // could have it, but its user, or root directory, cannot
   TARGET_MUSL,  // musl's loader refuses a library made for glibc, and the program would not start
   // macOS, see protection.h:
   TARGET_SYSTEM,

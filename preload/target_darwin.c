@@ -100,6 +100,7 @@ target_why(enum target target)
   case TARGET_ARM64E: return protection_why(PROTECTION_ARM64E);
   case TARGET_LOADS:
   case TARGET_STATIC:
+  case TARGET_UNREADABLE:
   case TARGET_CAPABLE:
   case TARGET_MUSL: break;
   }

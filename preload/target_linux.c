@@ -4,6 +4,7 @@
 #include "file_capabilities.h"
 #include "guard.h"
 #include "loader_name.h"
+#include "process.h"
 #include "raw_syscall.h"
 
 #include <elf.h>
@@ -146,6 +147,13 @@ look_at_rights(const char *path)
   return target != TARGET_LOADS && mounted_nosuid(path) ? TARGET_LOADS : target;
 }
 
+static bool
+library_is_readable(void)
+{
+  return process.library[0] != '/' || !guard_allows(SYS_access) ||
+         RAW(SYS_access, process.library, R_OK) == 0;
+}
+
 // Whether it is a script, whose interpreter `program` gets. A bad address is the kernel's to
 // refuse: the path is read once the file is open.
 static bool
@@ -184,6 +192,8 @@ target_of(const char *path, char *program)
     target = look_at_rights(known);
   if (target != TARGET_LOADS && known == path)
     snprintf(program, TARGET_PATH, "%s", path);
+  if (target == TARGET_LOADS && program[0] && !library_is_readable())
+    target = TARGET_UNREADABLE;
   name_descriptor(program);
   return target;
 }
@@ -197,6 +207,7 @@ target_why(enum target target)
   case TARGET_SETGID: return "set-group-ID";
   case TARGET_CAPABLE: return "has file capabilities";
   case TARGET_FOREIGN: return "built for another architecture";
+  case TARGET_UNREADABLE: return "cannot read the library";
   case TARGET_MUSL: return "linked with musl libc";
   case TARGET_LOADS:
   case TARGET_SYSTEM:

@@ -49,5 +49,8 @@
 #define FH_WRAPPER(symbol) symbol
 #define FH_ENVIRON environ
 
+// Between the libraries that the loader's variable names.
+#define FH_PRELOAD_SEPARATORS ": "
+
 // A name that glibc has for _exit() too.
 #define FH_EXIT_ALIASES FH_EXPORT void _Exit(int status) __attribute__((alias("_exit")));
