@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const long long MOST_NS = 320000000;
+static const long long MOST_NS = 40000000;
 
 // False: it cannot be looked at, or has ended.
 static bool
@@ -58,27 +58,6 @@ same_program(const struct program *a, const struct program *b)
   return a->device == b->device && a->inode == b->inode;
 }
 
-// The entry of the process, made anew if it runs another program.
-static struct covered *
-find(struct coverage *coverage, pid_t pid, const struct program *program)
-{
-  struct covered *covered = NULL;
-  for (size_t i = 0; i < coverage->count && !covered; i++)
-    if (coverage->list[i].pid == pid)
-      covered = &coverage->list[i];
-  if (!covered) {
-    coverage->list = xrealloc(coverage->list, (coverage->count + 1) * sizeof *coverage->list);
-    covered = &coverage->list[coverage->count++];
-    *covered = (struct covered){.pid = 0};
-  }
-  if (covered->pid != pid || !same_program(&covered->program, program)) {
-    *covered = (struct covered){.pid = pid, .program = *program};
-    coverage->interval_ns = COVERAGE_FIRST_NS;
-  }
-  covered->seen = true;
-  return covered;
-}
-
 static void
 tell(const struct coverage *coverage, pid_t pid)
 {
@@ -89,40 +68,68 @@ tell(const struct coverage *coverage, pid_t pid)
 }
 
 static void
-look_at(struct coverage *coverage, pid_t pid)
+look_at(struct coverage *coverage, struct covered *covered)
 {
   struct program program;
-  if (!program_of(pid, &program) || same_program(&program, &coverage->own))
+  if (!program_of(covered->pid, &program) || same_program(&program, &coverage->own))
     return;
-  struct covered *covered = find(coverage, pid, &program);
-  char *maps = covered->judged ? NULL : procfs_read(pid, 0, "maps");
+  if (!same_program(&covered->program, &program)) {
+    covered->program = program;
+    covered->judged = false;
+    coverage->interval_ns = COVERAGE_FIRST_NS;
+  }
+  char *maps = covered->judged ? NULL : procfs_read(covered->pid, 0, "maps");
   if (!maps)
     return;
   enum loaded loaded = coverage_of_maps(maps, coverage->library);
   free(maps);
   covered->judged = loaded != LOADED_NOT_YET;
   if (loaded == LOADED_WITHOUT)
-    tell(coverage, pid);
+    tell(coverage, covered->pid);
 }
 
-static void
-forget_gone(struct coverage *coverage)
+static int
+by_number(const void *a, const void *b)
 {
-  for (size_t i = coverage->count; i-- > 0;)
-    if (!coverage->list[i].seen)
-      coverage->list[i] = coverage->list[--coverage->count];
+  const pid_t *x = a, *y = b;
+  return (*x > *y) - (*x < *y);
+}
+
+// Where a process belongs is asked once: the list costs little where few are new.
+static void
+update(struct coverage *coverage)
+{
+  pid_t *pids, self = getpid();
+  size_t count = procfs_processes(&pids), old = 0;
+  struct covered *list = xrealloc(NULL, (count + 1) * sizeof *list);
+  if (count)
+    qsort(pids, count, sizeof *pids, by_number);
+  for (size_t i = 0; i < count; i++) {
+    while (old < coverage->count && coverage->list[old].pid < pids[i])
+      old++;
+    if (old < coverage->count && coverage->list[old].pid == pids[i])
+      list[i] = coverage->list[old];
+    else
+      list[i] = (struct covered){.pid = pids[i],
+                                 .below = pids[i] != self && procfs_is_below(pids[i], self)};
+  }
+  free(pids);
+  free(coverage->list);
+  coverage->list = list;
+  coverage->count = count;
 }
 
 long long
-coverage_tick(struct coverage *coverage, const pid_t *pids, size_t count)
+coverage_tick(struct coverage *coverage)
 {
+  if (!procfs_is_own())
+    return MOST_NS;
+  update(coverage);
   for (size_t i = 0; i < coverage->count; i++)
-    coverage->list[i].seen = false;
-  for (size_t i = 0; i < count; i++)
-    look_at(coverage, pids[i]);
-  forget_gone(coverage);
+    if (coverage->list[i].below)
+      look_at(coverage, &coverage->list[i]);
   long long wait = coverage->interval_ns;
-  if (coverage->interval_ns < MOST_NS)
+  if (wait < MOST_NS)
     coverage->interval_ns *= 2;
   return wait;
 }

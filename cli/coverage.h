@@ -18,15 +18,15 @@ struct program {
 // A process and the program that it runs.
 struct covered {
   pid_t pid;
+  bool below;  // in the tree
   struct program program;
   bool judged;  // with the library, or told
-  bool seen;
 };
 
 struct coverage {
-  const char *library;  // the file name of the library
-  struct program own;   // the command itself: its helpers do without
-  struct covered *list;
+  const char *library;   // the file name of the library
+  struct program own;    // the command itself: its helpers do without
+  struct covered *list;  // every process of the last look, by pid
   size_t count;
   long long interval_ns;
   void (*found)(void *context, const char *exe);
@@ -34,9 +34,9 @@ struct coverage {
 };
 
 void coverage_init(struct coverage *coverage, const char *library);
-// Looks at each new program of these processes, once it has loaded its libraries. Returns how long
-// to wait for the next look, in ns: longer, the longer nothing new is found.
-long long coverage_tick(struct coverage *coverage, const pid_t *pids, size_t count);
+// Looks at each new program of the processes below this one, once it has loaded its libraries.
+// Returns how long to wait for the next look, in ns: longer, the longer nothing new is found.
+long long coverage_tick(struct coverage *coverage);
 void coverage_free(struct coverage *coverage);
 
 // What a program's /proc/PID/maps says. It loads what LD_PRELOAD names before the C library, so

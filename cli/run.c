@@ -152,13 +152,10 @@ on_uncovered(void *context, const char *exe)
 static void
 look_at_programs(struct driver *driver)
 {
-  pid_t *pids;
   long long begin = clock_ns(CLOCK_MONOTONIC);
   if (begin < driver->next_coverage_ns)
     return;
-  size_t count = tree_list(&pids);
-  long long wait = coverage_tick(&driver->coverage, pids, count);
-  free(pids);
+  long long wait = coverage_tick(&driver->coverage);
   long long took = clock_ns(CLOCK_MONOTONIC) - begin;
   driver->next_coverage_ns = begin + (wait > 200 * took ? wait : 200 * took);
 }

@@ -1,4 +1,3 @@
-// truth: ways=exec,posix_spawn,shell,system-call
 // Executes a program with an environment that lacks the library: leaves WAY PROGRAM [ARGUMENT...].
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,3 @@
-// truth: library=1
 // A library to be preloaded that wraps what forkhound wraps too, and gives each program that is
 // executed an environment with itself alone.
 #include <dlfcn.h>
