@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-// Longer lists are left as they are: the copy is on a stack.
+// Longer lists are left as they are, or left out: the copy is on a stack.
 enum { MOST_LENGTH = 16384 };
 
 static const char *
@@ -77,15 +77,17 @@ preload_list_lost(char *const environment[])
   size_t unused;
   const char *list = value(environment);
 
-  return process.library[0] && !preload_list_entry(list, process.library, &unused) &&
-         strlen(list) < MOST_LENGTH;
+  return process.library[0] && strlen(list) < MOST_LENGTH &&
+         !preload_list_entry(list, process.library, &unused);
 }
 
 size_t
 preload_list_size(char *const environment[])
 {
-  return strlen(process.preload_name) + strlen(value(environment)) + 1 + strlen(process.library) +
-         1;
+  size_t length = strlen(value(environment));
+
+  return strlen(process.preload_name) + (length < MOST_LENGTH ? length : 0) + 1 +
+         strlen(process.library) + 1;
 }
 
 static char *
@@ -119,6 +121,9 @@ preload_list_strip(char *const environment[], char *text)
   const char *list = value(environment);
   const char *ours = preload_list_entry(list, process.library, &length);
   const char *after = ours ? ours + length : "";
+
+  if (strlen(list) >= MOST_LENGTH)
+    return NULL;
   char *rest = add_string(text, process.preload_name);
 
   add_string(add(rest, list, ours ? (size_t)(ours - list) : strlen(list)), after);

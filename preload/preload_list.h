@@ -28,5 +28,5 @@ size_t preload_list_size(char *const environment[]);
 // "LD_PRELOAD=..." with our library behind what `environment` has. Fills and returns `text`.
 char *preload_list_restore(char *const environment[], char *text);
 
-// The same without our library; NULL if nothing else is in it.
+// The same without our library; NULL if nothing else is in it, or too much.
 char *preload_list_strip(char *const environment[], char *text);

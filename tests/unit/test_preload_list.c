@@ -61,6 +61,8 @@ Test(preload_list, none_and_too_long)
   cr_assert(preload_list_lost(NULL));
   memset(variable + 11, 'x', sizeof variable - 12);
   cr_assert_not(preload_list_lost(too_long));
+  cr_assert_lt(preload_list_size(too_long), 100);
+  cr_assert_null(preload_list_strip(too_long, NULL));
 }
 
 Test(preload_list, stripped)
