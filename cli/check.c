@@ -1,6 +1,7 @@
 #include "check.h"
 #include "file_capabilities.h"
 #include "find_command.h"
+#include "loader_name.h"
 #include "text.h"
 
 #include <elf.h>
@@ -106,15 +107,12 @@ check_elf(struct check *check, int fd, const char *library)
   }
   if (!program_interpreter(fd, interpreter, sizeof interpreter))
     return;
-  if (!*interpreter) {
-    const char *name = base_name(check->path);
-    bool loader =
-        !strncmp(name, "ld-linux", 8) || !strncmp(name, "ld.so", 5) || !strncmp(name, "ld-2", 4);
-    if (!loader)
-      check->why = "statically linked";
-  } else if (strstr(interpreter, "ld-musl")) {
+  enum loader loader = loader_name(*interpreter ? interpreter : check->path);
+  if (loader == LOADER_MUSL) {
     check->why = "linked with musl libc";
     check->preload_harms = true;
+  } else if (!*interpreter && loader == LOADER_NONE) {
+    check->why = "statically linked";
   }
   const char *ids = changes_ids(fd);
   if (!check->why && ids)

@@ -14,6 +14,13 @@ environment_prepend(const char *name, const char *first)
   return old && *old ? xasprintf("%s=%s:%s", name, first, old) : xasprintf("%s=%s", name, first);
 }
 
+char *
+environment_append(const char *name, const char *last)
+{
+  const char *old = getenv(name);
+  return old && *old ? xasprintf("%s=%s:%s", name, old, last) : xasprintf("%s=%s", name, last);
+}
+
 static bool
 same_name(const char *a, const char *b)
 {

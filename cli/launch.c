@@ -44,8 +44,8 @@ launch_environment(const struct options *options, const char *library)
   char *variables[5], *for_library = library_options(options);
   size_t count = 0;
   variables[count++] = xasprintf("FORKHOUND_EVENTS=%s", rundir_events());
-  if (library)
-    variables[count++] = environment_prepend("LD_PRELOAD", library);
+  if (library)  // last: see preload_list.h
+    variables[count++] = environment_append("LD_PRELOAD", library);
   if (for_library)
     variables[count++] = for_library;
   if (options->redirect_python) {

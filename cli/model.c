@@ -347,6 +347,24 @@ add_fork(struct model *model, json_t *event)
   return add_early(model, fork);
 }
 
+static bool
+same_path(const char *a, const char *b)
+{
+  char *real = strcmp(a, b) ? realpath(a, NULL) : NULL;
+  bool same = !strcmp(real ? real : a, b);
+  free(real);
+  return same;
+}
+
+bool
+model_is_blind_to(const struct model *model, const char *path)
+{
+  for (size_t i = 0; i < model->blind_count; i++)
+    if (same_path(model->blind[i].path, path))
+      return true;
+  return false;
+}
+
 static void
 add_blind(struct model *model, json_t *event)
 {

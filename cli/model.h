@@ -78,6 +78,8 @@ void model_free(struct model *model);
 // Takes an event in (with a reference of its own, where it keeps it). Returns the fork whose
 // outcome it decided, or NULL.
 struct fork_record *model_add(struct model *model, json_t *event);
+// Whether the program, or one that is the same file by another path, is a blind spot.
+bool model_is_blind_to(const struct model *model, const char *path);
 // Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none: see
 // model_add_stray().
 struct fork_record *model_find(struct model *model, json_t *event);

@@ -1,6 +1,7 @@
 #include "run.h"
 #include "check.h"
 #include "clock.h"
+#include "coverage.h"
 #include "given_up.h"
 #include "grace.h"
 #include "installed.h"
@@ -46,12 +47,13 @@ struct driver {
   struct time_limit limit;
   struct watch children;
   struct stuck_forks forks;
+  struct coverage coverage;
   struct linger linger;
   struct grace grace;
   bool given_up;
-  long long next_look_ns, next_forks_ns;  // CLOCK_MONOTONIC
-  long long notice_ns;                    // when to ask for notice of changes; 0: done
-  pid_t *doomed;                          // to be killed for what was found
+  long long next_look_ns, next_forks_ns, next_coverage_ns;  // CLOCK_MONOTONIC
+  long long notice_ns;  // when to ask for notice of changes; 0: done
+  pid_t *doomed;        // to be killed for what was found
   size_t doomed_count;
 };
 
@@ -77,11 +79,17 @@ drain_changes(const struct driver *driver)
     continue;
 }
 
+// What a program that the library is not in starts may be without it too: it is looked for at once.
 static void
 read_events(struct driver *driver)
 {
+  size_t blind = driver->session.model.blind_count;
   if (!tail_read(&driver->tail, session_line, &driver->session))
     die("%s: %m", rundir_events());
+  if (driver->session.model.blind_count != blind) {
+    driver->coverage.interval_ns = COVERAGE_FIRST_NS;
+    driver->next_coverage_ns = clock_ns(CLOCK_MONOTONIC) + COVERAGE_FIRST_NS;
+  }
 }
 
 static void
@@ -194,6 +202,29 @@ look_at_forks(struct driver *driver)
   driver->next_forks_ns = begin + (wait < MOST_WAIT_NS ? wait : MOST_WAIT_NS);
 }
 
+// A program that runs without the library is a blind spot; one that is told already is not told
+// again.
+static void
+on_uncovered(void *context, const char *exe)
+{
+  struct driver *driver = context;
+  read_events(driver);
+  if (!model_is_blind_to(&driver->session.model, exe))
+    session_note_blind(&driver->session, exe, "ran without the library");
+}
+
+// All processes of the tree, soon after they begin: half a percent of a processor at most.
+static void
+look_at_programs(struct driver *driver)
+{
+  long long begin = clock_ns(CLOCK_MONOTONIC);
+  if (begin < driver->next_coverage_ns)
+    return;
+  long long wait = coverage_tick(&driver->coverage);
+  long long took = clock_ns(CLOCK_MONOTONIC) - begin;
+  driver->next_coverage_ns = begin + (wait > 200 * took ? wait : 200 * took);
+}
+
 static int
 poll_timeout(const struct driver *driver)
 {
@@ -210,6 +241,8 @@ poll_timeout(const struct driver *driver)
   }
   long long until_forks = driver->next_forks_ns - clock_ns(CLOCK_MONOTONIC);
   wait = until_forks < wait ? until_forks : wait;
+  long long until_coverage = driver->next_coverage_ns - clock_ns(CLOCK_MONOTONIC);
+  wait = until_coverage < wait ? until_coverage : wait;
   if (driver->limit.next_ns) {
     long long left = driver->limit.next_ns - clock_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
@@ -288,6 +321,7 @@ watch(struct driver *driver)
     look_at_children(driver);
     look_at_forks(driver);
     give_up(driver, grace_look(&driver->grace, driver->session.model.fork_count));
+    look_at_programs(driver);
     check_limit(driver);
   }
 }
@@ -318,6 +352,7 @@ finish(struct driver *driver)
                                                   : END_OWN);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
+  coverage_free(&driver->coverage);
   linger_free(&driver->linger);
   free(driver->doomed);
   grace_free(&driver->grace);
@@ -339,6 +374,10 @@ run(const struct options *options)
   driver.forks.context = &driver;
   driver.next_forks_ns = clock_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
   grace_begin(&driver.grace, options->grace);
+  coverage_init(&driver.coverage, library);
+  driver.coverage.found = on_uncovered;
+  driver.coverage.context = &driver;
+  driver.next_coverage_ns = clock_ns(CLOCK_MONOTONIC) + COVERAGE_FIRST_NS;
   driver.children.root = getpid();  // the subreaper of the tree
   driver.children.found = on_stuck;
   driver.children.ended = on_end;

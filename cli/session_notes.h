@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 // The library will not be loaded into the program at this path.
+// `path` as it is, in any bytes.
 void session_note_blind(struct session *session, const char *path, const char *why);
 // The child `pid` of a fork, or a child of it, has ended without an exit event of its own.
 // `killed`: by us.

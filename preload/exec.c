@@ -11,6 +11,7 @@
 #include "learn.h"
 #include "memory.h"
 #include "output.h"
+#include "preload_list.h"
 #include "process.h"
 #include "python_path.h"
 #include "target.h"
@@ -41,12 +42,6 @@ lost(char *const environment[], const struct variable *variable)
   return true;
 }
 
-static bool
-is_preload(const char *variable)
-{
-  return strncmp(variable, process.preload_name, strlen(process.preload_name)) == 0;
-}
-
 size_t
 exec_count(char *const list[])
 {
@@ -57,22 +52,38 @@ exec_count(char *const list[])
   return n;
 }
 
+// The variable that loads libraries, as the new program is to have it; NULL: not at all. `text`:
+// room for it.
+static char *
+preload_for(char *const environment[], bool without_preload, char *text)
+{
+  char *const *old = preload_list_find(environment);
+
+  if (without_preload)
+    return preload_list_strip(environment, text);
+  if (preload_list_lost(environment))
+    return preload_list_restore(environment, text);
+  return old ? *old : NULL;
+}
+
 // The environment with our variables back; without the library for a program that would not start
 // with it.
 char **
 exec_adapt(char *const environment[], bool without_preload, char **to)
 {
   bool no_python = python_path_lost(environment);
+  char *const *old = preload_list_find(environment);
+  char *text = (char *)(to + exec_count(environment) + MOST_ADDED);
+  char *preload = preload_for(environment, without_preload, text);
   size_t n = 0;
 
   for (size_t i = 0; environment && environment[i]; i++) {
-    bool left_out = (without_preload && is_preload(environment[i])) ||
-                    (no_python && python_path_is(environment[i]));
+    bool left_out = &environment[i] == old || (no_python && python_path_is(environment[i]));
     if (!left_out)
       to[n++] = environment[i];
   }
-  if (!without_preload && lost(environment, &process.preload))
-    to[n++] = process.preload.text;
+  if (preload)
+    to[n++] = preload;
   if (lost(environment, &process.events))
     to[n++] = process.events.text;
   if (lost(environment, &process.options))
@@ -80,7 +91,7 @@ exec_adapt(char *const environment[], bool without_preload, char **to)
   if (lost(environment, &process.redirect_python))
     to[n++] = process.redirect_python.text;
   if (no_python)
-    to[n++] = python_path_restore(environment, (char *)(to + exec_count(environment) + MOST_ADDED));
+    to[n++] = python_path_restore(environment, text + preload_list_size(environment));
   to[n] = NULL;
   return to;
 }
@@ -88,7 +99,8 @@ exec_adapt(char *const environment[], bool without_preload, char **to)
 size_t
 exec_size(char *const environment[])
 {
-  return (exec_count(environment) + MOST_ADDED) * sizeof(char *) + python_path_size(environment);
+  return (exec_count(environment) + MOST_ADDED) * sizeof(char *) + preload_list_size(environment) +
+         python_path_size(environment);
 }
 
 bool
@@ -101,7 +113,7 @@ exec_keeps(char *const environment[], enum target target)
       (environment && memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)environment) == 0) ||
       exec_count(environment) > MOST_VARIABLES)
     return true;
-  return !target_refuses(target) && !lost(environment, &process.preload) &&
+  return !target_refuses(target) && !preload_list_lost(environment) &&
          !python_path_lost(environment);
 }
 
@@ -145,12 +157,14 @@ tell_exec(const char *path, int error)
   output_event(&t);
 }
 
-static __attribute__((noinline)) void
-tell_blind(const char *path, const char *why)
+__attribute__((noinline)) void
+exec_tell_blind(const char *path, const char *why)
 {
   char bytes[1024];
   struct text t = {.bytes = bytes, .size = sizeof bytes};
 
+  if (!output_wants_events())
+    return;
   event_blind(&t, path, why);
   if (!t.truncated)
     output_event(&t);
@@ -158,30 +172,30 @@ tell_blind(const char *path, const char *why)
 
 // The file is opened only where its kind matters: to tell of a blind spot, or where one may refuse
 // the library.
-static enum target
-look_at(const char *path)
-{
-  if (process.secure || (!output_wants_events() && !target_may_refuse()))
-    return TARGET_LOADS;
-  return target_of(path);
-}
-
-// `path`: NULL for a descriptor.
-static enum target
+static __attribute__((noinline)) enum target
 look_and_tell(const char *path)
 {
-  enum target target = look_at(path);
+  char program[TARGET_PATH];
 
-  if (target_why(target) && output_wants_events())
-    tell_blind(path, target_why(target));
+  if (!path || process.secure || (!output_wants_events() && !target_may_refuse()))
+    return TARGET_LOADS;
+  enum target target = target_of(path, program);
+  if (target_why(target))
+    exec_tell_blind(program, target_why(target));
   return target;
 }
 
 enum target
 exec_before(const char *path)
 {
+  return exec_before_file(path, path);
+}
+
+enum target
+exec_before_file(const char *path, const char *file)
+{
   int saved = errno;
-  enum target target = look_and_tell(path);
+  enum target target = look_and_tell(file);
 
   fh_real_resolve();
   borrow_exec(path);

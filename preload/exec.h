@@ -16,7 +16,12 @@ void exec_start(void);
 // Before an exec of `path`, NULL for a descriptor: tells of it. And after one that failed: the
 // child runs on; returns `result`.
 enum target exec_before(const char *path);
+// The same for a descriptor (`path` NULL) that is open as `file`, in /proc.
+enum target exec_before_file(const char *path, const char *file);
 int exec_after(const char *path, int result);
+
+// Tells of a program, or a file, that the library is not in, if anyone wants to know.
+void exec_tell_blind(const char *path, const char *why);
 
 // What execvp() would find: the first executable in PATH. False where there is none.
 bool exec_find(const char *name, char *path, size_t size);

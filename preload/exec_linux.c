@@ -2,10 +2,12 @@
 #include "exec.h"
 
 #include "interpose.h"
+#include "memory.h"
 #include "process.h"
 #include "tell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,19 +24,36 @@ execvpe(const char *file, char *const arguments[], char *const environment[])
   return exec_after(file, fh_real.execvpe(file, arguments, EXEC_ADAPTED(environment, target)));
 }
 
-FH_EXPORT int
-fexecve(int fd, char *const arguments[], char *const environment[])
+// Of a descriptor and a path from there; `path` NULL: the descriptor itself.
+static enum target
+before_descriptor(int fd, const char *path)
 {
-  exec_before(NULL);
-  return exec_after(NULL, fh_real.fexecve(fd, arguments, EXEC_ADAPTED(environment, TARGET_LOADS)));
+  char name[TARGET_PATH];
+  int n = path ? snprintf(name, sizeof name, "/proc/self/fd/%d/%s", fd, path)
+               : snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+
+  return exec_before_file(NULL, n > 0 && (size_t)n < sizeof name ? name : NULL);
 }
 
 FH_EXPORT int
+fexecve(int fd, char *const arguments[], char *const environment[])
+{
+  enum target target = before_descriptor(fd, NULL);
+  return exec_after(NULL, fh_real.fexecve(fd, arguments, EXEC_ADAPTED(environment, target)));
+}
+
+// The path is read as the kernel does: a bad address is its to refuse.
+FH_EXPORT int
 execveat(int fd, const char *path, char *const arguments[], char *const environment[], int flags)
 {
-  exec_before(NULL);
+  char first = 0;
+  bool readable = memory_copy(&first, sizeof first, (uint64_t)(uintptr_t)path) == sizeof first;
+  enum target target = !readable ? exec_before(NULL)
+                       : first == '/' || (first && fd == AT_FDCWD)
+                           ? exec_before_file(NULL, path)
+                           : before_descriptor(fd, first ? path : NULL);
   return exec_after(
-      NULL, fh_real.execveat(fd, path, arguments, EXEC_ADAPTED(environment, TARGET_LOADS), flags));
+      NULL, fh_real.execveat(fd, path, arguments, EXEC_ADAPTED(environment, target), flags));
 }
 
 bool

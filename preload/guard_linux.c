@@ -251,8 +251,6 @@ static void
 before_raw_call(long number)
 {
   switch (number) {
-  case SYS_execve:
-  case SYS_execveat: borrow_exec("(system call)"); break;
   case SYS_fork:
   case SYS_vfork:
   case SYS_clone:
@@ -317,8 +315,9 @@ syscall(long number, ...)
   }
   if (number == SYS_close_range && write_watch_on())
     return close_range((unsigned int)a[0], (unsigned int)a[1], (int)a[2]);
-  long result = fh_real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
-  if (number == SYS_execve || number == SYS_execveat)
-    borrow_exec_failed();
-  return result;
+  if (number == SYS_execve)
+    return execve((const char *)a[0], (char **)a[1], (char **)a[2]);
+  if (number == SYS_execveat)
+    return execveat((int)a[0], (const char *)a[1], (char **)a[2], (char **)a[3], (int)a[4]);
+  return fh_real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

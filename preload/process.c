@@ -3,26 +3,18 @@
 #include "in_child.h"
 #include "kernel.h"
 #include "output.h"
+#include "preload_list.h"
 #include "sites_known.h"
 #include "text_buffer.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-struct process process = {.preload = {.value = ""},
+struct process process = {.library = "",
+                          .preload = {.value = ""},
                           .options = {.value = ""},
                           .events = {.value = ""},
                           .redirect_python = {.value = ""}};
-
-uint64_t
-now_ns(clockid_t clock)
-{
-  struct timespec t;
-
-  clock_gettime(clock, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 IN_EACH_CHILD bool
 process_is_child(void)
@@ -59,20 +51,45 @@ process_options(void)
 static char kept[10240];
 static size_t kept_length;
 
-static void
-keep(struct variable *to, char *text, const char *name)
+// NULL: no room.
+static char *
+keep_bytes(const char *bytes, size_t length)
 {
-  size_t n = strlen(name), length = strlen(text) + 1;
+  char *at = kept + kept_length;
 
-  if (strncmp(text, name, n) != 0 || length > sizeof kept - kept_length)
+  if (length >= sizeof kept - kept_length)
+    return NULL;
+  memcpy(at, bytes, length);
+  at[length] = 0;
+  kept_length += length + 1;
+  return at;
+}
+
+static void
+keep(struct variable *to, const char *text, const char *name)
+{
+  size_t n = strlen(name);
+  char *copy = strncmp(text, name, n) == 0 ? keep_bytes(text, strlen(text)) : NULL;
+
+  if (!copy)
     return;
-  to->text = memcpy(kept + kept_length, text, length);
-  to->value = to->text + n;
-  kept_length += length;
+  to->text = copy;
+  to->value = copy + n;
+}
+
+static void
+keep_library(const char *path)
+{
+  size_t length;
+  const char *entry = preload_list_entry(process.preload.value, path, &length);
+  const char *copy = entry ? keep_bytes(entry, length) : NULL;
+
+  if (copy)
+    process.library = copy;
 }
 
 void
-process_start(char **environment, const char *preload)
+process_start(char **environment, const char *preload, const char *library)
 {
   process.preload_name = preload;
   for (char **e = environment; *e; e++) {
@@ -84,6 +101,7 @@ process_start(char **environment, const char *preload)
       keep(&process.redirect_python, *e, "FORKHOUND_REDIRECT_PYTHON=");
     }
   }
+  keep_library(library);
   output_start();
   if (!process.events.value[0] && strstr(process.options.value, "help=1") &&
       process_options()->help) {

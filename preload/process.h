@@ -43,6 +43,7 @@ struct process {
   // As they were at the start; "" where they were not set, or too long.
   struct variable preload, options;
   const char *preload_name;         // "NAME=" of the variable that loads libraries
+  const char *library;              // the part of it that names this one; "": none does
   struct variable events;           // FORKHOUND_EVENTS: the driver's event file
   struct variable redirect_python;  // FORKHOUND_REDIRECT_PYTHON: METHOD:DIRECTORY
   char exe[256];
@@ -59,8 +60,8 @@ const struct env_options *process_options(void);
 uint64_t now_ns(clockid_t clock);
 
 // From the constructor: keeps what is ours of the environment. `preload`: "NAME=" of the variable
-// that loads libraries.
-void process_start(char **environment, const char *preload);
+// that loads libraries; `library`: the path that this one was loaded as, "" if it is not known.
+void process_start(char **environment, const char *preload, const char *library);
 
 // The program's own path, "" where it is not known.
 void process_path(char *path, size_t size);

@@ -8,8 +8,9 @@ enum target {
   TARGET_STATIC,  // no dynamic loader: the library is not loaded
   TARGET_SETUID,  // runs with other rights than ours: the loader leaves the library out
   TARGET_SETGID,
-  TARGET_CAPABLE,  // the same, by file capabilities
-  TARGET_FOREIGN,  // another architecture: the loader warns and goes on
+  TARGET_CAPABLE,     // the same, by file capabilities
+  TARGET_FOREIGN,     // another architecture: the loader warns and goes on
+  TARGET_UNREADABLE,  // could have it, but its user, or root directory, cannot
   TARGET_MUSL,  // musl's loader refuses a library made for glibc, and the program would not start
   // macOS, see protection.h:
   TARGET_SYSTEM,
@@ -18,8 +19,12 @@ enum target {
   TARGET_ARM64E,  // would not start either
 };
 
-// Safe in any child, also of vfork. errno is unchanged.
-enum target target_of(const char *path);
+enum { TARGET_PATH = 512 };
+
+// Safe in any child, also of vfork. errno is unchanged. `program` gets the path, cut to TARGET_PATH
+// bytes, of the file whose kind it is: `path`, or for a script its interpreter; "" where it cannot
+// be opened and is not known to be of a kind.
+enum target target_of(const char *path, char *program);
 
 // The program would not start with the library: it is left out of its environment.
 bool target_refuses(enum target target);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysctl.h>
 #include <unistd.h>
@@ -64,13 +65,12 @@ look_at_rights(const char *path)
 }
 
 enum target
-target_of(const char *path)
+target_of(const char *path, char *program)
 {
   char interpreter[PATH_MAX], unused[2];
   int saved = errno;
 
-  if (!path)
-    return TARGET_LOADS;
+  snprintf(program, TARGET_PATH, "%s", path);
   enum target target = look_at_rights(path);
   enum protection protection = look(path, interpreter, sizeof interpreter);
   if (protection == PROTECTION_NONE && interpreter[0])
@@ -100,6 +100,7 @@ target_why(enum target target)
   case TARGET_ARM64E: return protection_why(PROTECTION_ARM64E);
   case TARGET_LOADS:
   case TARGET_STATIC:
+  case TARGET_UNREADABLE:
   case TARGET_CAPABLE:
   case TARGET_MUSL: break;
   }

@@ -3,11 +3,14 @@
 #include "descriptor.h"
 #include "file_capabilities.h"
 #include "guard.h"
+#include "loader_name.h"
+#include "process.h"
 #include "raw_syscall.h"
 
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/xattr.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -15,30 +18,93 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+enum { MOST_SCRIPTS = 4 };  // a script's interpreter may be a script (fs/exec.c)
+
+// Of a file without a loader of its own.
 static enum target
-read_headers(long fd)
+without_loader(const char *path)
+{
+  switch (loader_name(path)) {
+  case LOADER_GLIBC: return TARGET_LOADS;
+  case LOADER_MUSL: return TARGET_MUSL;
+  case LOADER_NONE: break;
+  }
+  return TARGET_STATIC;
+}
+
+// An open file, whose beginning most often has all that is asked for.
+struct head {
+  long fd;
+  size_t length;
+  char bytes[1024];
+};
+
+static size_t
+read_at(const struct head *head, void *to, size_t length, uint64_t offset)
+{
+  if (offset <= head->length && length <= head->length - offset) {
+    memcpy(to, head->bytes + offset, length);
+    return length;
+  }
+  long n = RAW(SYS_pread64, head->fd, to, length, offset);
+  return n > 0 ? (size_t)n : 0;
+}
+
+static enum target
+read_headers(const struct head *head, const char *path)
 {
   Elf64_Ehdr header;
   Elf64_Phdr segments[32];
 
-  if (RAW(SYS_read, fd, &header, sizeof header) != (long)sizeof header ||
+  if (read_at(head, &header, sizeof header, 0) != sizeof header ||
       memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
     return TARGET_LOADS;
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64)
     return TARGET_FOREIGN;
   size_t count = header.e_phnum < 32 ? header.e_phnum : 32;
   if (header.e_phentsize != sizeof segments[0] ||
-      RAW(SYS_pread64, fd, segments, count * sizeof segments[0], header.e_phoff) !=
-          (long)(count * sizeof segments[0]))
+      read_at(head, segments, count * sizeof segments[0], header.e_phoff) !=
+          count * sizeof segments[0])
     return TARGET_LOADS;
   for (size_t i = 0; i < count; i++) {
     char loader[256] = "";
+    size_t length = segments[i].p_filesz < sizeof loader ? segments[i].p_filesz : sizeof loader - 1;
     if (segments[i].p_type != PT_INTERP)
       continue;
-    RAW(SYS_pread64, fd, loader, sizeof loader - 1, segments[i].p_offset);
-    return strstr(loader, "ld-musl") ? TARGET_MUSL : TARGET_LOADS;
+    read_at(head, loader, length, segments[i].p_offset);
+    return loader_name(loader) == LOADER_MUSL ? TARGET_MUSL : TARGET_LOADS;
   }
-  return TARGET_STATIC;
+  return without_loader(path);
+}
+
+// The interpreter named in a "#!" line. False: there is none.
+static bool
+read_interpreter(const struct head *head, char *interpreter)
+{
+  char line[TARGET_PATH];
+  size_t n = head->length < sizeof line ? head->length : sizeof line - 1;
+
+  if (n < 3 || head->bytes[0] != '#' || head->bytes[1] != '!')
+    return false;
+  memcpy(line, head->bytes, n);
+  line[n] = 0;
+  char *start = line + 2 + strspn(line + 2, " \t");
+  start[strcspn(start, " \t\r\n")] = 0;
+  snprintf(interpreter, TARGET_PATH, "%s", start);
+  return *start != 0;
+}
+
+// "/proc/self/fd/N" means another file to who reads it.
+static void
+name_descriptor(char *program)
+{
+  char link[TARGET_PATH];
+  long n = -1;
+
+  if (strncmp(program, "/proc/self/fd/", 14) == 0 && guard_allows(SYS_readlink))
+    n = RAW(SYS_readlink, program, link, sizeof link - 1);
+  if (n > 0)
+    snprintf(program, TARGET_PATH, "%.*s", (int)n, link);
 }
 
 static bool
@@ -81,20 +147,55 @@ look_at_rights(const char *path)
   return target != TARGET_LOADS && mounted_nosuid(path) ? TARGET_LOADS : target;
 }
 
-enum target
-target_of(const char *path)
+static bool
+library_is_readable(void)
 {
-  if (!path || !guard_allows(SYS_openat) || !guard_allows(SYS_read) || !guard_allows(SYS_close) ||
-      !guard_allows(SYS_pread64))
-    return TARGET_LOADS;
+  return process.library[0] != '/' || !guard_allows(SYS_access) ||
+         RAW(SYS_access, process.library, R_OK) == 0;
+}
+
+// Whether it is a script, whose interpreter `program` gets. A bad address is the kernel's to
+// refuse: the path is read once the file is open.
+static bool
+look_at_file(const char *path, char *program, enum target *target)
+{
   // O_NONBLOCK: the path may be a fifo. What cannot be read, exec will judge.
-  long fd = descriptor_open(path, O_RDONLY | O_NONBLOCK);
+  struct head head = {.fd = descriptor_open(path, O_RDONLY | O_NONBLOCK)};
+
+  if (head.fd < 0)
+    return false;
+  long n = RAW(SYS_pread64, head.fd, head.bytes, sizeof head.bytes, 0);
+  head.length = n > 0 ? (size_t)n : 0;
+  if (path != program)
+    snprintf(program, TARGET_PATH, "%s", path);
+  bool is_script = read_interpreter(&head, program);
+  if (!is_script)
+    *target = read_headers(&head, program);
+  descriptor_close(head.fd);
+  return is_script;
+}
+
+enum target
+target_of(const char *path, char *program)
+{
   enum target target = TARGET_LOADS;
-  if (fd >= 0) {
-    target = read_headers(fd);
-    descriptor_close(fd);
+
+  program[0] = 0;
+  if (!guard_allows(SYS_openat) || !guard_allows(SYS_close) || !guard_allows(SYS_pread64))
+    return TARGET_LOADS;
+  for (int depth = 0; depth <= MOST_SCRIPTS; depth++) {
+    if (!look_at_file(depth == 0 ? path : program, program, &target))
+      break;
   }
-  return target == TARGET_LOADS ? look_at_rights(path) : target;
+  const char *known = program[0] ? program : path;
+  if (target == TARGET_LOADS)
+    target = look_at_rights(known);
+  if (target != TARGET_LOADS && known == path)
+    snprintf(program, TARGET_PATH, "%s", path);
+  if (target == TARGET_LOADS && program[0] && !library_is_readable())
+    target = TARGET_UNREADABLE;
+  name_descriptor(program);
+  return target;
 }
 
 const char *
@@ -106,6 +207,7 @@ target_why(enum target target)
   case TARGET_SETGID: return "set-group-ID";
   case TARGET_CAPABLE: return "has file capabilities";
   case TARGET_FOREIGN: return "built for another architecture";
+  case TARGET_UNREADABLE: return "cannot read the library";
   case TARGET_MUSL: return "linked with musl libc";
   case TARGET_LOADS:
   case TARGET_SYSTEM:

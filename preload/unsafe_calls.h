@@ -163,8 +163,6 @@ enum call_effect {
   X(pthread_exit, MAKES_REAL)                                                                      \
   /* Processes, and what the kernel denies to one that shares memory (unshare, setns). */          \
   X(vfork, MAKES_REAL)                                                                             \
-  X(system, MAKES_REAL)                                                                            \
-  X(popen, MAKES_REAL)                                                                             \
   X(pclose, MAKES_REAL)                                                                            \
   X(raise, MAKES_REAL)                                                                             \
   X(kill, NAMES_PROCESS)                                                                           \

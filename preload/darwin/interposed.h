@@ -42,3 +42,6 @@ int forkpty(int *, char *, const struct termios *, const struct winsize *);
 #define FH_WRAPPER(symbol) forkhound_##symbol
 #define FH_EXIT_ALIASES
 #define FH_ENVIRON (*_NSGetEnviron())
+
+// Between the libraries that the loader's variable names.
+#define FH_PRELOAD_SEPARATORS ":"

@@ -6,11 +6,13 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <wordexp.h>
 
 #define FH_INTERPOSED(X)                                                                           \
   X(pid_t, fork, (void))                                                                           \
@@ -31,6 +33,9 @@
   X(int, posix_spawnp,                                                                             \
     (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
      char *const[], char *const[]))                                                                \
+  X(int, system, (const char *))                                                                   \
+  X(FILE *, popen, (const char *, const char *))                                                   \
+  X(int, wordexp, (const char *, wordexp_t *, int))                                                \
   X(void, _exit, (int))                                                                            \
   X(pid_t, wait, (int *))                                                                          \
   X(pid_t, waitpid, (pid_t, int *, int))                                                           \
@@ -50,6 +55,9 @@
 
 #define FH_WRAPPER(symbol) symbol
 #define FH_ENVIRON environ
+
+// Between the libraries that the loader's variable names.
+#define FH_PRELOAD_SEPARATORS ": "
 
 // A name that glibc has for _exit() too.
 #define FH_EXIT_ALIASES FH_EXPORT void _Exit(int status) __attribute__((alias("_exit")));
