@@ -67,9 +67,13 @@ find(const struct unit_ranges *ranges, Dwarf_Addr address)
 Dwarf_Die *
 compile_unit(Dwfl_Module *module, struct unit_ranges **ranges, Dwarf_Addr address, Dwarf_Addr *bias)
 {
+  // Where .debug_aranges lists only some units, as in a library of Go that has parts in C, libdwfl
+  // names the last one before a hole.
   Dwarf_Die *unit = dwfl_module_addrdie(module, address, bias);
-  if (unit || !dwfl_module_getdwarf(module, bias))
+  if (unit && dwarf_haspc(unit, address - *bias) == 1)
     return unit;
+  if (!dwfl_module_getdwarf(module, bias))
+    return NULL;
   if (!*ranges)
     *ranges = collect(module);
   const struct range *range = find(*ranges, address);

@@ -4,7 +4,7 @@
 #include <elfutils/libdwfl.h>
 
 // The ranges of all units of a module, sorted; made at the first question that libdw's own table
-// (.debug_aranges, which clang does not write) has no answer to.
+// (.debug_aranges, which clang and Go do not write) has no right answer to.
 struct unit_ranges;
 
 // The unit, or NULL; *bias as of dwfl_module_addrdie(). `*ranges` is NULL at first, and lives as

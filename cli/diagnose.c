@@ -3,12 +3,12 @@
 #include "live_python.h"
 #include "live_stack.h"
 #include "procfs.h"
-#include "python_stack.h"
 #include "render.h"
-#include "stack.h"
 #include "stuck_fork.h"
+#include "survey.h"
 #include "symbolize.h"
 #include "text.h"
+#include "tree.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -20,7 +20,9 @@
 
 struct patient {
   pid_t pid, parent;
-  bool named;  // on the command line, not only below one of those
+  bool named;   // on the command line, not only below one of those
+  bool told;    // a finding of it
+  bool unread;  // and that is said
 };
 
 struct ward {
@@ -81,28 +83,43 @@ admit_descendants(struct ward *ward)
   free(pids);
 }
 
-// The stack, now, of the thread of the parent that owns the lock.
-static json_t *
-owner_in_parent(pid_t parent, pid_t called)
+// The thread called so of the parent, or of what that descends from: it may have forked a process
+// that has forked again. *pid becomes that process. 0: there is none.
+static pid_t
+find_owner(pid_t *pid, pid_t called)
 {
-  pid_t tid = procfs_task_called(parent, called);
+  enum { MOST_GENERATIONS = 16 };
+  pid_t tid = procfs_task_called(*pid, called);
+  for (int i = 1; i < MOST_GENERATIONS && !tid && *pid != 0; i++) {
+    *pid = (pid_t)procfs_status(*pid, 0, "PPid", 10);
+    tid = procfs_task_called(*pid, called);
+  }
+  return tid;
+}
+
+// The stack, now, of the thread that owns the lock.
+static json_t *
+owner_now(pid_t parent, pid_t called)
+{
+  pid_t pid = parent, tid = find_owner(&pid, called);
   if (!tid)
     return NULL;
-  struct live *live = live_open(parent);
-  json_t *owner = json_pack("{s:i, s:o}", "tid", (int)tid, "stack", live_stack(live, tid));
+  struct live *live = live_open(pid);
+  json_t *owner = json_pack("{s:i, s:i, s:o}", "pid", (int)pid, "tid", (int)tid, "stack",
+                            live_stack(live, tid));
   live_close(live);
-  struct live_python *python = live_python_open(parent);
+  struct live_python *python = live_python_open(pid);
   live_python_add(python, tid, owner);
   live_python_close(python);
   symbolize_event(owner);
   json_object_del(owner, "symbolized");
-  char *name = procfs_name(parent, tid);
+  char *name = procfs_name(pid, tid);
   json_object_set_new(owner, "thread", json_string(name));
   free(name);
   return owner;
 }
 
-static const struct patient *
+static struct patient *
 find_patient(const struct ward *ward, pid_t pid)
 {
   for (size_t i = 0; i < ward->count; i++)
@@ -115,13 +132,13 @@ static void
 on_found(void *context, pid_t pid, json_t *event)
 {
   struct ward *ward = context;
-  const struct patient *patient = find_patient(ward, pid);
+  struct patient *patient = find_patient(ward, pid);
   pid_t tid = (pid_t)get_integer(json_object_get(event, "lock"), "owner_tid");
   bool stray = json_object_get(event, "handler") != NULL;  // has all of it
-  json_t *owner = tid && !stray ? owner_in_parent(patient->parent, tid) : NULL;
+  json_t *owner = tid && !stray ? owner_now(patient->parent, tid) : NULL;
   if (owner)
     json_object_set_new(event, "owner", owner);
-  ward->found = true;
+  patient->told = ward->found = true;
   ward->proven |= !strcmp(get_string(event, "event"), "deadlock");
   if (ward->options->json) {
     json_dumpf(event, stdout, JSON_COMPACT);
@@ -134,48 +151,32 @@ on_found(void *context, pid_t pid, json_t *event)
   json_decref(event);
 }
 
+// Those of which nothing was found: what was seen of them. Where something was found, the others
+// below are shown only if they may hang too.
 static void
-say_healthy(const struct ward *ward)
+say_rest(const struct ward *ward)
 {
   for (size_t i = 0; i < ward->count; i++) {
     const struct patient *patient = &ward->list[i];
-    if (!patient->named)
+    if (patient->told || patient->unread || !process_alive(patient->pid))
       continue;
-    pid_t *tids;
-    size_t threads = procfs_tasks(patient->pid, &tids);
-    char *name = procfs_name(patient->pid, 0);
-    printf("forkhound: %d (%s) is not deadlocked, nor is a process below it: %zu thread%s\n",
-           (int)patient->pid, name, threads, threads == 1 ? "" : "s");
-    struct live *live = live_open(patient->pid);
-    struct live_python *python = live_python_open(patient->pid);
-    for (size_t k = 0; k < threads; k++) {
-      json_t *holder = json_pack("{s:o}", "stack", live_stack(live, tids[k]));
-      live_python_add(python, tids[k], holder);
-      symbolize_event(holder);
-      char *place = stack_place_of_thread(holder), *safe = escaped(place);
-      bool foreign = python_is_foreign(holder, get_string(holder, "python_version"));
-      printf("  thread %d%s at %s\n", (int)tids[k], foreign ? " (not a Python thread)" : "", safe);
-      free(place);
-      free(safe);
-      json_decref(holder);
-    }
-    live_close(live);
-    live_python_close(python);
-    free(name);
-    free(tids);
+    char *why = survey_why(patient->pid);
+    if (patient->named || why || !ward->found)
+      survey_print(patient->pid, patient->named ? 0 : patient->parent, why, patient->named || why);
+    free(why);
   }
 }
 
 // A process whose waits cannot be read cannot be judged.
 static void
-check_rights(struct ward *ward, const struct patient *patient)
+check_rights(struct ward *ward, struct patient *patient)
 {
   char *text = procfs_read(patient->pid, 0, "syscall");
   if (!text && patient->named && kill(patient->pid, 0) != ESRCH) {
     message("diagnose: %d: its system call cannot be read: run as its user or as root, and see "
             "/proc/sys/kernel/yama/ptrace_scope",
             (int)patient->pid);
-    ward->unread = true;
+    ward->unread = patient->unread = true;
   }
   free(text);
 }
@@ -244,8 +245,8 @@ diagnose(const struct options *options)
   for (size_t i = 0; i < ward.count; i++)
     check_rights(&ward, &ward.list[i]);
   observe(&ward);
-  if (!ward.found && !ward.unread && !options->json)
-    say_healthy(&ward);
+  if (!options->json)
+    say_rest(&ward);
   free(ward.list);
   return ward.proven ? options->error_exitcode : ward.unread ? 125 : 0;
 }

@@ -138,7 +138,8 @@ live_python_add(struct live_python *live, pid_t tid, json_t *to)
   bool cut;
   if (!live)
     return;
-  int count = python_frames(live->reader, tid, frames, MOST_FRAMES, &cut);
+  pid_t own = procfs_own_tid(live->pid, tid);  // CPython knows it by that
+  int count = python_frames(live->reader, own ? own : tid, frames, MOST_FRAMES, &cut);
   const char *version = python_version(live->reader), *note = python_note(live->reader);
   if (*version)
     json_object_set_new(to, "python_version", json_string(version));

@@ -67,16 +67,58 @@ model_free(struct model *model)
 }
 
 static struct fork_record *
-fork_of(struct model *model, const char *id)
+new_fork(struct model *model, const char *id)
 {
-  json_t *position = json_object_get(model->fork_index, id);
-  if (position)
-    return model->forks[json_integer_value(position)];
   struct fork_record *fork = xrealloc(NULL, sizeof *fork);
   *fork = (struct fork_record){.exec_after_us = -1, .exit_after_us = -1};
   model->forks = xrealloc(model->forks, (model->fork_count + 1) * sizeof *model->forks);
   json_object_set_new(model->fork_index, id, json_integer((json_int_t)model->fork_count));
   model->forks[model->fork_count++] = fork;
+  return fork;
+}
+
+static struct fork_record *
+fork_of(struct model *model, const char *id)
+{
+  json_t *position = json_object_get(model->fork_index, id);
+  return position ? model->forks[json_integer_value(position)] : new_fork(model, id);
+}
+
+enum { MOST_ALIKE = 64 };  // with one id that are looked through
+
+// Of those that have, or had, this id the one whose child has this pid; else the last one.
+static struct fork_record *
+fork_of_pid(struct model *model, const char *id, long long pid)
+{
+  struct fork_record *last = fork_of(model, id), *fork = last;
+  for (int i = 0; fork && i < MOST_ALIKE; i++, fork = fork->before)
+    if (fork->event && fork->child == pid)
+      return fork;
+  return last;
+}
+
+static bool
+is_known(const struct fork_record *fork, const json_t *event)
+{
+  for (int i = 0; fork && i < MOST_ALIKE; i++, fork = fork->before)
+    if (fork->event && fork->time_ns == get_integer(event, "time_ns"))
+      return true;
+  return false;
+}
+
+// Another fork with this id, since a pid is in use anew, or is that of another PID namespace. The
+// one before gets an id of its own.
+static struct fork_record *
+set_apart(struct model *model, struct fork_record *before, const char *id)
+{
+  char *own = xasprintf("%s-%zu", id, model->fork_count);
+  json_object_set(model->fork_index, own, json_object_get(model->fork_index, id));
+  json_object_set(model->site_index, own, json_object_get(model->site_index, id));
+  json_object_del(model->site_index, id);
+  json_object_set_new(before->event, "id", json_string(own));
+  free(own);
+  struct fork_record *fork = new_fork(model, id);
+  fork->before = before;
   return fork;
 }
 
@@ -134,7 +176,7 @@ fork_of_child(struct model *model, json_t *event)
   const char *id = get_string(event, "fork");
   if (!id)
     return NULL;
-  struct fork_record *fork = fork_of(model, id);
+  struct fork_record *fork = fork_of_pid(model, id, get_integer(event, "pid"));
   if (fork->event)
     return !fork->child || fork->child == get_integer(event, "pid") ? fork : NULL;
   if (!fork->early)
@@ -217,6 +259,21 @@ add_exit(struct model *model, json_t *event)
   return decide(model, fork);
 }
 
+// Told by the parent, which knows no id: the youngest fork of that child.
+static void
+add_fault(struct model *model, const json_t *event)
+{
+  long long child = get_integer(event, "child"), parent = get_integer(event, "pid");
+  for (size_t i = model->fork_count; i-- > 0;) {
+    struct fork_record *fork = model->forks[i];
+    if (fork->child != child || get_integer(fork->event, "pid") != parent)
+      continue;
+    if (!fork->exec_path)
+      fork->fault = (int)get_integer(event, "signal");
+    return;
+  }
+}
+
 // The fork event is here at last: take in what its children wrote before.
 static struct fork_record *
 add_early(struct model *model, struct fork_record *fork)
@@ -265,8 +322,10 @@ add_fork(struct model *model, json_t *event)
   if (!id || (json_is_integer(threads) && json_integer_value(threads) < 2))
     return NULL;
   struct fork_record *fork = fork_of(model, id);
-  if (fork->event)
+  if (is_known(fork, event))
     return NULL;
+  if (fork->event)
+    fork = set_apart(model, fork, id);
   fork->event = json_incref(event);
   fork->child = get_integer(event, "child");
   fork->time_ns = get_integer(event, "time_ns");
@@ -315,17 +374,26 @@ model_add(struct model *model, json_t *event)
     add_grandchild(model, event);
   const char *id = get_string(event, "fork");
   if (!strcmp(kind, "exec") && id && !get_string(event, "error"))
-    set_gone(fork_of(model, id), get_integer(event, "pid"), true);
+    set_gone(fork_of_pid(model, id, get_integer(event, "pid")), get_integer(event, "pid"), true);
   if (!strcmp(kind, "exec"))
     return add_exec(model, event);
   if (!strcmp(kind, "exit"))
     return add_exit(model, event);
+  if (!strcmp(kind, "fault"))
+    add_fault(model, event);
   if (!strcmp(kind, "blind"))
     add_blind(model, event);
   if (!strcmp(kind, "waiting"))
     json_array_append(model->waiting, event);
 
   return NULL;
+}
+
+const struct fork_record *
+model_fork(const struct model *model, const char *id)
+{
+  const json_t *position = id ? json_object_get(model->fork_index, id) : NULL;
+  return position ? model->forks[json_integer_value(position)] : NULL;
 }
 
 struct fork_record *
@@ -384,6 +452,7 @@ model_tally(const struct model *model)
     tally.unsafe += fork->outcome == OUTCOME_EXEC && json_array_size(fork->unsafe_calls);
     tally.hazard += fork->outcome == OUTCOME_HAZARD && !fork->suppressed;
     tally.running += fork->outcome == OUTCOME_RUNNING;
+    tally.faults += fork->fault != 0;
     bool found = fork->finding && !fork->finding_suppressed;
     bool proven = found && !strcmp(get_string(fork->finding, "event"), "deadlock");
     tally.deadlock += proven;

@@ -24,7 +24,8 @@ struct fork_record {
   json_t *event;  // NULL until it is read: the child's events may come first
   json_t *early;  // those that did
   struct site *site;
-  struct fork_record *first;  // of the same place in the same process; it may not be read yet
+  struct fork_record *before;  // that had the same id; NULL: none
+  struct fork_record *first;   // of the same place in the same process; it may not be read yet
   long long child, time_ns;
   enum outcome outcome;
   long long exec_after_us, exit_after_us;  // -1: has not happened, or not known when
@@ -34,6 +35,7 @@ struct fork_record {
   json_t *gone;  // pids of the child and its children that have exec'd, as keys; NULL: none
   bool ended, status_known;
   long long status;
+  int fault;  // the signal of a fault that ended the child; 0: none is known
   bool suppressed, finding_suppressed;
   json_t *finding;  // `deadlock` or `suspect` event; NULL: none
 };
@@ -79,6 +81,8 @@ struct fork_record *model_add(struct model *model, json_t *event);
 // Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none: see
 // model_add_stray().
 struct fork_record *model_find(struct model *model, json_t *event);
+// The fork with this id, or NULL.
+const struct fork_record *model_fork(const struct model *model, const char *id);
 // Takes in a `suspect` event of a fork that does not return.
 void model_add_stray(struct model *model, json_t *event);
 // Whether this process, the child or a child of it, has exec'd, by its own account.
@@ -91,6 +95,7 @@ long long model_deadline_ns(const struct model *model);
 
 struct tally {
   unsigned forks, sites, exec, hazard, running, suspect, deadlock;
+  unsigned faults;  // children that a fault has ended
   unsigned unsafe;  // of exec: after calls that are not async-signal-safe
 };
 struct tally model_tally(const struct model *model);

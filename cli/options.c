@@ -40,6 +40,7 @@ enum {
   OPT_ON_DEADLOCK,
   OPT_ON_SUSPECT,
   OPT_STUCK_AFTER,
+  OPT_GRACE,
   OPT_JSON,
   OPT_SUPPRESSIONS,
   OPT_GEN_SUPPRESSIONS,
@@ -59,6 +60,7 @@ static const struct option run_options[] = {
     {"on-deadlock", required_argument, NULL, OPT_ON_DEADLOCK},
     {"on-suspect", required_argument, NULL, OPT_ON_SUSPECT},
     {"stuck-after", required_argument, NULL, OPT_STUCK_AFTER},
+    {"grace", required_argument, NULL, OPT_GRACE},
     {"redirect-python", required_argument, NULL, OPT_REDIRECT_PYTHON},
     {"time-limit", required_argument, NULL, OPT_TIME_LIMIT},
     {"color", required_argument, NULL, OPT_COLOR},
@@ -221,6 +223,7 @@ parse(int argc, char **argv, struct options *options, const struct option *table
   *options = (struct options){.fail_on = LEVEL_DEADLOCK,
                               .error_exitcode = 66,
                               .stuck_after = 1,
+                              .grace = 30,
                               .on_suspect = STUCK_REPORT};
   take_environment(options);
   bool verbose_given = false;
@@ -244,6 +247,7 @@ parse(int argc, char **argv, struct options *options, const struct option *table
     case OPT_ERROR_EXITCODE: parse_exitcode(sub, optarg, options); break;
     case OPT_TIME_LIMIT: options->time_limit = parse_seconds(sub, "--time-limit", optarg); break;
     case OPT_STUCK_AFTER: options->stuck_after = parse_seconds(sub, "--stuck-after", optarg); break;
+    case OPT_GRACE: options->grace = parse_seconds(sub, "--grace", optarg); break;
     case OPT_ON_DEADLOCK:
       options->on_deadlock = (enum stuck_action)parse_word(sub, "--on-deadlock", optarg, actions);
       break;

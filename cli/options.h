@@ -22,6 +22,7 @@ struct options {
   double time_limit;  // seconds; 0: none
   enum stuck_action on_deadlock, on_suspect;
   double stuck_after;             // seconds
+  double grace;                   // seconds; 0: a command whose children were ended goes on
   const char *redirect_python;    // a start method of multiprocessing; NULL: leave it
   const char *strip_path_prefix;  // "": none
   const char **suppressions;      // files, in their order

@@ -26,7 +26,7 @@ thread_now(pid_t pid, pid_t tid, struct live *live, struct live_python *python,
            const json_t *before)
 {
   static const char *const kept[] = {"group", "created_by", "creator_tid", "thread"};
-  json_t *other = json_pack("{s:i, s:s}", "tid", (int)tid, "of", "parent");
+  json_t *other = json_pack("{s:i}", "tid", (int)tid);
   for (size_t i = 0; before && i < sizeof kept / sizeof *kept; i++)
     if (json_object_get(before, kept[i]))
       json_object_set(other, kept[i], json_object_get(before, kept[i]));
@@ -40,23 +40,35 @@ thread_now(pid_t pid, pid_t tid, struct live *live, struct live_python *python,
 }
 
 json_t *
-parent_threads(const json_t *fork_event, const json_t *site_event)
+threads_now(pid_t pid, pid_t but, const json_t *known)
 {
-  pid_t pid = (pid_t)get_integer(fork_event, "pid"), *tids;
-  pid_t forking = (pid_t)get_integer(fork_event, "tid");
-  struct live *live = parent_lives(fork_event) ? live_open(pid) : NULL;
+  struct live *live = live_open(pid);
+  pid_t *tids;
   if (!live)
     return NULL;
   struct live_python *python = live_python_open(pid);
   size_t count = procfs_tasks(pid, &tids);
-  json_t *others = json_array();
-  for (size_t i = 0; i < count && json_array_size(others) < MOST_THREADS; i++)
-    if (tids[i] != forking)
-      json_array_append_new(others,
-                            thread_now(pid, tids[i], live, python,
-                                       find_thread(get_array(site_event, "others"), tids[i])));
+  json_t *threads = json_array();
+  for (size_t i = 0; i < count && json_array_size(threads) < MOST_THREADS; i++)
+    if (tids[i] != but)
+      json_array_append_new(threads,
+                            thread_now(pid, tids[i], live, python, find_thread(known, tids[i])));
   free(tids);
   live_python_close(python);
   live_close(live);
+  return threads;
+}
+
+json_t *
+parent_threads(const json_t *fork_event, const json_t *site_event)
+{
+  if (!parent_lives(fork_event))
+    return NULL;
+  json_t *others =
+             threads_now((pid_t)get_integer(fork_event, "pid"),
+                         (pid_t)get_integer(fork_event, "tid"), get_array(site_event, "others")),
+         *other;
+  size_t i;
+  json_array_foreach(others, i, other) json_object_set_new(other, "of", json_string("parent"));
   return others;
 }

@@ -102,6 +102,18 @@ procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches)
   return sleeps;
 }
 
+char
+procfs_state(pid_t pid, pid_t tid)
+{
+  char *text = procfs_read(pid, tid, "status");
+  const char *state = field(text, "State");
+  char letter = 0;
+  if (state)
+    letter = state[strspn(state, " \t")];
+  free(text);
+  return letter;
+}
+
 // For each timer the lines "signal: NUMBER/ADDRESS" and "notify: HOW/WHOM", where HOW is "signal"
 // unless none is sent (proc(5), "timers").
 unsigned long long
@@ -177,6 +189,21 @@ procfs_stat(pid_t pid, char *state, unsigned long long *start)
   return found;
 }
 
+// The ninth field of "stat", flags (Linux: include/linux/sched.h): one that exits has given up its
+// memory, though its state may say that it runs.
+bool
+procfs_is_ending(pid_t pid)
+{
+  enum { EXITING = 0x4 };
+  unsigned flags;
+  char *text = procfs_read(pid, 0, "stat");
+  const char *after = text ? strrchr(text, ')') : NULL;
+  bool ending =
+      !after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || flags & EXITING;
+  free(text);
+  return ending;
+}
+
 bool
 procfs_lives(pid_t pid, char state)
 {
@@ -211,32 +238,53 @@ procfs_tasks(pid_t pid, pid_t **tids)
   return list_numbers(path, tids);
 }
 
-// The last of the numbers behind "NSpid:", one for each PID namespace from ours inwards (proc(5)).
-static pid_t
-own_tid(pid_t pid, pid_t tid)
+// Those behind "NSpid:" (proc(5)).
+static size_t
+read_numbers(const char *status, pid_t *numbers, size_t most)
 {
-  char *text = procfs_read(pid, tid, "status"), *end;
-  const char *numbers = field(text, "NSpid");
-  long last = 0;
-  while (numbers) {
-    long number = strtol(numbers, &end, 10);
-    if (end == numbers || memchr(numbers, '\n', (size_t)(end - numbers)))
+  const char *at = field(status, "NSpid");
+  size_t count = 0;
+  char *end;
+  while (at && count < most) {
+    long number = strtol(at, &end, 10);
+    if (end == at || memchr(at, '\n', (size_t)(end - at)))
       break;
-    last = number;
-    numbers = end;
+    numbers[count++] = (pid_t)number;
+    at = end;
   }
+  return count;
+}
+
+size_t
+procfs_numbers(pid_t pid, pid_t *numbers, size_t most, pid_t *parent)
+{
+  char *text = procfs_read(pid, 0, "status");
+  const char *value = field(text, "PPid");
+  size_t count = read_numbers(text, numbers, most);
+  *parent = value ? (pid_t)strtol(value, NULL, 10) : 0;
   free(text);
-  return (pid_t)last;
+  return count;
+}
+
+pid_t
+procfs_own_tid(pid_t pid, pid_t tid)
+{
+  enum { DEEPEST = 40 };  // 32 in Linux: include/linux/pid_namespace.h
+  pid_t numbers[DEEPEST];
+  char *text = procfs_read(pid, tid, "status");
+  size_t count = read_numbers(text, numbers, DEEPEST);
+  free(text);
+  return count ? numbers[count - 1] : 0;
 }
 
 pid_t
 procfs_task_called(pid_t pid, pid_t tid)
 {
   pid_t *tids, found = 0;
-  bool ours = own_tid(pid, pid) == pid;
+  bool ours = procfs_own_tid(pid, pid) == pid;
   size_t count = procfs_tasks(pid, &tids);
   for (size_t i = 0; i < count && !found; i++)
-    found = (ours ? tids[i] : own_tid(pid, tids[i])) == tid ? tids[i] : 0;
+    found = (ours ? tids[i] : procfs_own_tid(pid, tids[i])) == tid ? tids[i] : 0;
   free(tids);
   return found;
 }

@@ -31,6 +31,12 @@ bool procfs_stat(pid_t pid, char *state, unsigned long long *start);
 // but goes on as long as other threads do.
 bool procfs_lives(pid_t pid, char state);
 
+// The state letter of a task; 0: there is none.
+char procfs_state(pid_t pid, pid_t tid);
+
+// Whether the process has ended, or its first task does right now.
+bool procfs_is_ending(pid_t pid);
+
 // Whether the task sleeps (state S, not T), and how often it has given up or lost the processor.
 bool procfs_sleeps(pid_t pid, pid_t tid, unsigned long long *switches);
 
@@ -48,6 +54,13 @@ size_t procfs_tasks(pid_t pid, pid_t **tids);
 
 // The task of the process that has this tid in the PID namespace of the process; 0: none.
 pid_t procfs_task_called(pid_t pid, pid_t tid);
+
+// The other way round: the tid that the task has in the PID namespace of the process; 0: none.
+pid_t procfs_own_tid(pid_t pid, pid_t tid);
+
+// The numbers of the process, at most `most`: one for each PID namespace from ours inwards; and its
+// parent here. Returns how many there are.
+size_t procfs_numbers(pid_t pid, pid_t *numbers, size_t most, pid_t *parent);
 
 // Every process; the caller frees *pids. Returns their number.
 size_t procfs_processes(pid_t **pids);

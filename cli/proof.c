@@ -107,6 +107,11 @@ proof_add_python(json_t *event, pid_t pid, pid_t tid)
   struct live_python *python = live_python_open(pid);
   live_python_add(python, tid, event);
   live_python_close(python);
+  bool told = json_object_get(event, "python") || json_object_get(event, "notes");
+  if (!told && procfs_is_ending(pid))
+    json_object_set_new(event, "notes",
+                        json_pack("[s]", "the process ended while it was looked at: its stack may "
+                                         "be cut short, and Python frames were not read"));
 }
 
 json_t *

@@ -45,7 +45,8 @@ void proof_say_noted(json_t *proof, const struct noted *noted);
 // the fork does not have them.
 void proof_add_threads(json_t *event, const struct suspect *suspect, pid_t owner_tid);
 
-// Adds the Python frames of the thread as they are now, if there are any.
+// Adds the Python frames of the thread as they are now, if there are any; a note where the process
+// has ended meanwhile.
 void proof_add_python(json_t *event, pid_t pid, pid_t tid);
 
 // Address, kind and owner of a lock.

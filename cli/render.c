@@ -214,6 +214,27 @@ put_waiting(FILE *out, const json_t *waiting)
   }
 }
 
+// "; 3 children ended by a fault: SIGSEGV, forked at app.py:12 in main, ..."; with -v all of them.
+static void
+put_faults(FILE *out, const struct model *model, unsigned count, bool all)
+{
+  enum { SHOWN = 3 };
+  unsigned shown = 0;
+  fprintf(out, "; %u %s ended by a fault:", count, count == 1 ? "child" : "children");
+  for (size_t i = 0; i < model->fork_count && (all || shown < SHOWN); i++) {
+    const struct fork_record *fork = model->forks[i];
+    if (!fork->fault)
+      continue;
+    const char *name = sigabbrev_np(fork->fault);
+    char *place = render_place(fork), *safe = escaped(place);
+    fprintf(out, "%s child %lld by SIG%s, forked at %s", shown++ ? "," : "", fork->child,
+            name ? name : "?", safe);
+    free(place);
+    free(safe);
+  }
+  fputs(shown < count ? ", ..." : "", out);
+}
+
 void
 render_summary(const struct style *style, const struct model *model)
 {
@@ -241,6 +262,8 @@ render_summary(const struct style *style, const struct model *model)
   } else {
     fputs("forkhound: no multithreaded fork seen", out);
   }
+  if (tally.faults)
+    put_faults(out, model, tally.faults, style->verbose);
   if (tally.suspect)
     fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
   put_waiting(out, model->waiting);

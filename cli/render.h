@@ -28,5 +28,7 @@ void render_diagnosis(FILE *out, const json_t *event, long long parent);
 void render_stray(const struct style *style, const json_t *event);
 // A `waiting` event: a child that slept in a lock when the time limit struck.
 void render_waiting(const struct style *style, const json_t *event);
+// A `given_up` event: why the command was ended, and where its threads were. Must be symbolized.
+void render_given_up(const struct style *style, const json_t *event);
 // The last line: all forks, their outcomes and the blind spots.
 void render_summary(const struct style *style, const struct model *model);

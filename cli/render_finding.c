@@ -57,6 +57,14 @@ lock_name(const json_t *lock)
   return name;
 }
 
+char *
+render_lock(const json_t *lock)
+{
+  char *name = lock_name(lock), *safe = escaped(name);
+  free(name);
+  return safe;
+}
+
 // What is wrong with it. Not escaped; the caller frees it.
 static char *
 verdict(const json_t *finding, const char *lock, const char *missing)
@@ -392,12 +400,15 @@ render_diagnosis(FILE *out, const json_t *event, long long parent)
   stack_print_thread(out, event, "stack", 4);
   if (owner) {
     char *thread = escaped(python_thread_label(owner));
-    fprintf(out, "  The owner is thread %lld \"%s\" of its parent %lld, which is now at:\n",
-            get_integer(owner, "tid"), thread, parent);
+    long long of = get_integer(owner, "pid");
+    fprintf(out, "  The owner is thread %lld \"%s\" of %s %lld, which is now at:\n",
+            get_integer(owner, "tid"), thread,
+            of == parent ? "its parent" : "a process that it descends from,", of);
     stack_print_thread(out, owner, "stack", 4);
     free(thread);
   } else if (tid) {
-    fprintf(out, "  The owner, thread %lld, is in its parent %lld no more.\n", tid, parent);
+    fprintf(out, "  The owner, thread %lld, is not a thread of its parent %lld now.\n", tid,
+            parent);
   } else {
     put_missing(out, lock);
   }

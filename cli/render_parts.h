@@ -8,6 +8,9 @@
 // "62 libopenblas.so.0, 1 libfoo.so" of a fork event, not escaped; "" if unknown. The caller frees
 // it.
 char *render_histogram(const json_t *event);
+// "pthread_mutex 0x... `queue_lock` (app+0x40a0)" of the "lock" of a finding, safe to print. The
+// caller frees it.
+char *render_lock(const json_t *lock);
 // The threads that fork handlers have stopped, if there were any: a line.
 void render_gone(FILE *out, const json_t *event);
 // The other threads of a fork event, those alike as one entry. `earlier`: it is not of the fork

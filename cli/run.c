@@ -1,6 +1,8 @@
 #include "run.h"
 #include "check.h"
 #include "clock.h"
+#include "given_up.h"
+#include "grace.h"
 #include "installed.h"
 #include "job.h"
 #include "json_get.h"
@@ -12,6 +14,7 @@
 #include "rundir.h"
 #include "session_notes.h"
 #include "still_waiting.h"
+#include "stack.h"
 #include "stuck_fork.h"
 #include "watch.h"
 #include "tail.h"
@@ -44,8 +47,12 @@ struct driver {
   struct watch children;
   struct stuck_forks forks;
   struct linger linger;
+  struct grace grace;
+  bool given_up;
   long long next_look_ns, next_forks_ns;  // CLOCK_MONOTONIC
   long long notice_ns;                    // when to ask for notice of changes; 0: done
+  pid_t *doomed;                          // to be killed for what was found
+  size_t doomed_count;
 };
 
 // The kernel takes some milliseconds to close an inotify descriptor: not for a short command.
@@ -77,6 +84,48 @@ read_events(struct driver *driver)
     die("%s: %m", rundir_events());
 }
 
+static void
+doom(struct driver *driver, pid_t child)
+{
+  watch_killed(&driver->children, child);
+  driver->doomed = xrealloc(driver->doomed, (driver->doomed_count + 1) * sizeof *driver->doomed);
+  driver->doomed[driver->doomed_count++] = child;
+}
+
+// Not one by one: where one child has ended, an executor ends the others, before they are looked
+// at.
+static void
+kill_doomed(struct driver *driver)
+{
+  while (driver->doomed_count > 0)
+    kill(driver->doomed[--driver->doomed_count], SIGKILL);
+}
+
+// Ends the command, as the time limit would. `why`: freed here; NULL: there is no reason to.
+static void
+give_up(struct driver *driver, char *why)
+{
+  if (why && !driver->given_up && !driver->job.ended && !driver->limit.reached_ns) {
+    driver->given_up = true;
+    given_up(&driver->session, driver->job.command, driver->grace.forker, why);
+    time_limit_reach(&driver->limit);
+  }
+  free(why);
+}
+
+static void
+note_ended(struct driver *driver, const json_t *event, pid_t child)
+{
+  const struct fork_record *fork = model_fork(&driver->session.model, get_string(event, "fork"));
+  char *place = stack_place_of_thread(event);
+  struct ended_child ended = {.place = place,
+                              .pid = child,
+                              .forker = fork ? (pid_t)get_integer(fork->event, "pid") : 0,
+                              .forked_ns = fork ? fork->time_ns : 0};
+  give_up(driver, grace_ended_child(&driver->grace, &ended, driver->session.model.fork_count));
+  free(place);
+}
+
 // A child is stuck: reports it, and does what --on-deadlock or --on-suspect says.
 static void
 on_stuck(void *context, pid_t child, json_t *event)
@@ -84,14 +133,17 @@ on_stuck(void *context, pid_t child, json_t *event)
   struct driver *driver = context;
   bool proven = !strcmp(get_string(event, "event"), "deadlock");
   enum stuck_action action = proven ? driver->options->on_deadlock : driver->options->on_suspect;
+  json_incref(event);
   session_event(&driver->session, event);
+  if (action == STUCK_KILL) {
+    doom(driver, child);
+    note_ended(driver, event, child);
+  }
+  json_decref(event);
+  if (action == STUCK_KILL)
+    return;
   if (action == STUCK_REPORT)
     return;
-  if (action == STUCK_KILL) {
-    kill(child, SIGKILL);
-    watch_killed(&driver->children, child);
-    return;
-  }
   kill(child, SIGSTOP);
   message("child %d is stopped: look at it with: gdb -p %d", (int)child, (int)child);
 }
@@ -108,10 +160,21 @@ on_end(void *context, struct fork_record *fork, pid_t pid, bool killed)
 }
 
 static void
+on_unseen(void *context, const struct fork_record *fork)
+{
+  struct driver *driver = context;
+  const char *exe = get_string(fork->event, "exe");
+  session_note_blind(&driver->session, exe ? exe : "?",
+                     "in a PID namespace below, where its children are like those of others: they "
+                     "are not watched");
+}
+
+static void
 look_at_children(struct driver *driver)
 {
   if (clock_ns(CLOCK_MONOTONIC) >= driver->next_look_ns)
     driver->next_look_ns = watch_tick(&driver->children, &driver->session.model);
+  kill_doomed(driver);
 }
 
 // All processes of the tree: costs a quarter of a percent of a processor at most.
@@ -151,6 +214,10 @@ poll_timeout(const struct driver *driver)
     long long left = driver->limit.next_ns - clock_ns(CLOCK_MONOTONIC);
     wait = left < wait ? left : wait;
   }
+  if (driver->grace.next_ns) {
+    long long left = driver->grace.next_ns - clock_ns(CLOCK_MONOTONIC);
+    wait = left < wait ? left : wait;
+  }
   if (driver->limit.reached_ns && wait > 20000000)
     wait = 20000000;
   if (driver->linger.until_ns) {
@@ -173,7 +240,7 @@ static void
 check_limit(struct driver *driver)
 {
   int signal = time_limit_signal(&driver->limit);
-  if (signal == SIGTERM)
+  if (signal == SIGTERM && !driver->given_up)
     still_waiting(&driver->children, &driver->session);
   if (signal)
     end_all(driver, signal);
@@ -220,6 +287,7 @@ watch(struct driver *driver)
     session_tick(&driver->session, clock_ns(CLOCK_REALTIME) - READING_LAG_NS);
     look_at_children(driver);
     look_at_forks(driver);
+    give_up(driver, grace_look(&driver->grace, driver->session.model.fork_count));
     check_limit(driver);
   }
 }
@@ -244,11 +312,15 @@ finish(struct driver *driver)
   watch_sweep(&driver->children, &driver->session.model);
   note_vanished_children(driver);
   read_events(driver);
-  int status =
-      run_end(&driver->session, &driver->tail, driver->job.status, driver->limit.reached_ns);
+  int status = run_end(&driver->session, &driver->tail, driver->job.status,
+                       driver->given_up           ? END_GIVEN_UP
+                       : driver->limit.reached_ns ? END_TIME_LIMIT
+                                                  : END_OWN);
   watch_free(&driver->children);
   stuck_forks_free(&driver->forks);
   linger_free(&driver->linger);
+  free(driver->doomed);
+  grace_free(&driver->grace);
   return status;
 }
 
@@ -266,9 +338,11 @@ run(const struct options *options)
   driver.forks.found = on_stuck;
   driver.forks.context = &driver;
   driver.next_forks_ns = clock_ns(CLOCK_MONOTONIC) + driver.children.stuck_after_ns;
+  grace_begin(&driver.grace, options->grace);
   driver.children.root = getpid();  // the subreaper of the tree
   driver.children.found = on_stuck;
   driver.children.ended = on_end;
+  driver.children.unseen = on_unseen;
   driver.children.context = &driver;
   job_take_signals(&driver.job);
   rundir_choose();

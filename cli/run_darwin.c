@@ -159,7 +159,8 @@ finish(struct driver *driver)
 {
   read_events(driver);
   note_vanished_children(driver);
-  return run_end(&driver->session, &driver->tail, driver->job.status, driver->limit.reached_ns);
+  return run_end(&driver->session, &driver->tail, driver->job.status,
+                 driver->limit.reached_ns ? END_TIME_LIMIT : END_OWN);
 }
 
 int

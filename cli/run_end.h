@@ -5,5 +5,6 @@
 #include "tail.h"
 
 // Takes in the last events, writes the summary, and closes the session. Returns our exit status.
-// `status`: of waitpid(), the command's; `timed_out`: --time-limit ended it.
-int run_end(struct session *session, struct tail *events, int status, bool timed_out);
+// `status`: of waitpid(), the command's; `by`: who ended it.
+enum end_by { END_OWN, END_TIME_LIMIT, END_GIVEN_UP };
+int run_end(struct session *session, struct tail *events, int status, enum end_by by);

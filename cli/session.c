@@ -213,9 +213,18 @@ report_waiting(struct session *session, json_t *event)
 }
 
 static void
-say(struct session *session, const char *prefix, const char *text)
+report_given_up(struct session *session, json_t *event)
 {
-  if (!session->style.out || !session->options->verbose || !text)
+  symbolize_event(event);
+  if (session->style.out && !session->options->quiet)
+    render_given_up(&session->style, event);
+}
+
+static void
+say(struct session *session, const char *prefix, const char *text, bool always)
+{
+  bool wanted = session->options->verbose || (always && !session->options->quiet);
+  if (!session->style.out || !wanted || !text)
     return;
   fprintf(session->style.out, "forkhound: %s", prefix);
   put_escaped(session->style.out, text);
@@ -243,9 +252,12 @@ session_event(struct session *session, json_t *event)
     write_log(session, event);
   }
   if (!strcmp(get_string(event, "event"), "note"))
-    say(session, "note: ", get_string(event, "text"));
+    say(session, "note: ", get_string(event, "text"),
+        json_is_true(json_object_get(event, "always")));
   if (!strcmp(get_string(event, "event"), "redirect"))
     report_redirect(session, event);
+  if (!strcmp(get_string(event, "event"), "given_up"))
+    report_given_up(session, event);
   if (!strcmp(get_string(event, "event"), "waiting"))
     report_waiting(session, event);
   struct fork_record *decided = model_add(&session->model, event);

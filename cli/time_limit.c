@@ -15,6 +15,14 @@ time_limit_begin(struct time_limit *limit, double seconds)
     limit->next_ns = clock_ns(CLOCK_MONOTONIC) + (long long)(seconds * 1e9);
 }
 
+void
+time_limit_reach(struct time_limit *limit)
+{
+  limit->told = true;
+  if (!limit->reached_ns)
+    limit->next_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
 int
 time_limit_signal(struct time_limit *limit)
 {
@@ -27,6 +35,7 @@ time_limit_signal(struct time_limit *limit)
   }
   limit->reached_ns = now;
   limit->next_ns = now + KILL_AFTER_NS;
-  message("time limit of %g s reached: ended the program", limit->seconds);
+  if (!limit->told)
+    message("time limit of %g s reached: ended the program", limit->seconds);
   return SIGTERM;
 }

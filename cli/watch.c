@@ -1,5 +1,6 @@
 #include "watch.h"
 #include "clock.h"
+#include "inner_process.h"
 #include "json_get.h"
 #include "own_end.h"
 #include "procfs.h"
@@ -35,7 +36,12 @@ watch_init(struct watch *watch, long long stuck_after_ns)
 bool
 watch_add(struct watch *watch, struct fork_record *fork, pid_t pid, bool proof_only)
 {
-  struct watched watched = {.fork = fork, .pid = pid, .fd = -1, .proof_only = proof_only};
+  struct watched watched = {.fork = fork,
+                            .pid = pid,
+                            .number = pid,
+                            .parent = (pid_t)get_integer(fork->event, "pid"),
+                            .fd = -1,
+                            .proof_only = proof_only};
   char state;
   if (watch->open_files < watch->most_files)
     watched.fd = procfs_open(pid, 0, "syscall");
@@ -69,7 +75,7 @@ part(struct watch *watch, size_t i)
 {
   const struct watched *watched = &watch->list[i];
   if (watch->ended)
-    watch->ended(watch->context, watched->fork, watched->pid, watched->killed);
+    watch->ended(watch->context, watched->fork, watched->number, watched->killed);
   forget(watch, i);
 }
 
@@ -83,21 +89,89 @@ has_ended(const struct watch *watch, const struct arrival *arrival)
          (!process_alive(parent) || procfs_is_below(parent, watch->root));
 }
 
+// Whether the pid of the arrival is one of our namespace, not one of another where somebody else
+// has it here. The first process of a new one has its parent here.
+static bool
+is_here(const struct watch *watch, const struct arrival *arrival)
+{
+  pid_t forker = (pid_t)get_integer(arrival->fork->event, "pid"), parent;
+  pid_t numbers[MOST_NAMESPACES];
+  size_t depth = procfs_numbers((pid_t)arrival->pid, numbers, MOST_NAMESPACES, &parent);
+  bool own_child = arrival->pid == arrival->fork->child;
+  return parent == forker || (depth < 2 && !(own_child && procfs_is_below(forker, watch->root)));
+}
+
+// The child has ended: by its own account, or what forked it is here, and has no such child.
+static bool
+is_over(const struct watch *watch, const struct arrival *arrival)
+{
+  const struct fork_record *fork = arrival->fork;
+  pid_t forker = (pid_t)get_integer(fork->event, "pid");
+  return arrival->pid == fork->child &&
+         (fork->ended || (procfs_is_below(forker, watch->root) &&
+                          inner_process_runs(forker, get_string(fork->event, "exe"))));
+}
+
+static void
+leave_out_watched(const struct watch *watch, struct inner_processes *inner)
+{
+  for (size_t i = 0; i < watch->count; i++)
+    for (size_t k = 0; k < inner->count; k++)
+      if (inner->list[k].pid == watch->list[i].pid)
+        inner->list[k] = inner->list[--inner->count];
+}
+
+// One that has another number here. Returns how many it may be.
+static size_t
+add_inner(struct watch *watch, const struct arrival *arrival, struct inner_processes *inner)
+{
+  const struct fork_record *fork = arrival->fork;
+  bool own_child = arrival->pid == fork->child;
+  struct inner_wanted wanted = {
+      .number = (pid_t)arrival->pid,
+      .parent = own_child ? (pid_t)get_integer(fork->event, "pid") : 0,
+      .exe = get_string(fork->event, "exe"),
+      .start_ns = own_child ? fork->time_ns : 0,
+  };
+  size_t several;
+  inner_processes_read(watch->root, inner);
+  leave_out_watched(watch, inner);
+  pid_t pid = inner_process_find(inner, &wanted, &several);
+  if (several > 1 && watch->unseen)
+    watch->unseen(watch->context, fork);
+  if (pid && watch_add(watch, arrival->fork, pid, false)) {
+    struct watched *watched = &watch->list[watch->count - 1];
+    watched->number = (pid_t)arrival->pid;
+    watched->parent = (pid_t)procfs_status(pid, 0, "PPid", 10);
+  }
+  return several;
+}
+
+static bool
+add_arrival(struct watch *watch, const struct arrival *arrival, struct inner_processes *inner)
+{
+  pid_t pid = (pid_t)arrival->pid;
+  bool below = procfs_is_below(pid, watch->root);
+  if (!watch->root || (below && is_here(watch, arrival)))
+    return watch_add(watch, arrival->fork, pid, false);
+  return (!is_over(watch, arrival) && add_inner(watch, arrival, inner)) ||
+         (below && watch_add(watch, arrival->fork, pid, false));
+}
+
 static void
 take_in(struct watch *watch, const struct model *model)
 {
+  struct inner_processes inner = {0};
   for (; watch->next_fork < model->arrived_count; watch->next_fork++) {
     struct arrival arrival = model->arrived[watch->next_fork];
-    pid_t pid = (pid_t)arrival.pid;
-    if (pid <= 0 || fork_gone(arrival.fork, pid))
+    if (arrival.pid <= 0 || fork_gone(arrival.fork, arrival.pid))
       continue;
-    // A pid of another PID namespace, or one that is in use anew, is that of somebody else here.
-    bool added = procfs_is_below(pid, watch->root) && watch_add(watch, arrival.fork, pid, false);
-    if (!added && has_ended(watch, &arrival))
-      watch->ended(watch->context, arrival.fork, pid, false);
+    if (!add_arrival(watch, &arrival, &inner) && has_ended(watch, &arrival))
+      watch->ended(watch->context, arrival.fork, (pid_t)arrival.pid, false);
   }
+  inner_processes_free(&inner);
   for (size_t i = watch->count; i-- > 0;)
-    if (fork_gone(watch->list[i].fork, watch->list[i].pid))
+    if (fork_gone(watch->list[i].fork, watch->list[i].number))
       forget(watch, i);
 }
 
@@ -121,11 +195,42 @@ accused(const struct watched *watched)
                           .never_forked = watched->proof_only};
 }
 
+// The number that the task has where the process is called as the program knows it.
+static pid_t
+number_of_task(const struct watched *watched, pid_t tid)
+{
+  pid_t numbers[MOST_NAMESPACES], of_task[MOST_NAMESPACES], parent;
+  size_t depth = procfs_numbers(watched->pid, numbers, MOST_NAMESPACES, &parent);
+  size_t of_task_depth = procfs_numbers(tid, of_task, MOST_NAMESPACES, &parent);
+  for (size_t i = depth < of_task_depth ? depth : of_task_depth; i-- > 0;)
+    if (numbers[i] == watched->number)
+      return of_task[i];
+  return tid;
+}
+
+// The events of its fork, and its locks, have the numbers of its PID namespace.
+static void
+use_inner_numbers(const struct watched *watched, json_t *event)
+{
+  pid_t tid = (pid_t)get_integer(event, "tid");
+  if (tid)
+    json_object_set_new(event, "tid", json_integer(number_of_task(watched, tid)));
+  json_object_set_new(event, "pid", json_integer(watched->number));
+  json_t *notes = json_object_get(event, "notes");
+  if (!notes)
+    json_object_set_new(event, "notes", notes = json_array());
+  char *note = xasprintf("it is process %d outside its PID namespace", (int)watched->pid);
+  json_array_append_new(notes, json_string(note));
+  free(note);
+}
+
 // What was read may be of another process with the same pid.
 static bool
 tell(struct watch *watch, const struct watched *watched, json_t *event)
 {
   if (event && lives(watched)) {
+    if (watched->number != watched->pid)
+      use_inner_numbers(watched, event);
     watch->found(watch->context, watched->pid, event);
     return true;
   }
@@ -137,7 +242,7 @@ static bool
 waits_for_itself(const struct watch *watch, struct watched *watched, const struct wait_state *state,
                  struct own_end *end)
 {
-  pid_t parent = (pid_t)get_integer(watched->fork->event, "pid");
+  pid_t parent = watched->parent;
   struct relatives relatives = {.root = watch->root};
   char letter;
   if (!watched->holder)
@@ -279,7 +384,7 @@ look_at_repeats(struct watch *watch, struct watched *watched, struct wait_state 
     repeats->times = 0;
     repeats->judged = false;
   }
-  if (repeats->judged || !wait_state_sleeps(watched->pid, now)) {
+  if (repeats->judged || repeats->told || !wait_state_sleeps(watched->pid, now)) {
     wait_state_free(now);
     return;
   }
@@ -293,7 +398,7 @@ look_at_repeats(struct watch *watch, struct watched *watched, struct wait_state 
   struct suspect suspect = accused(watched);
   json_t *event = suspect_repeats(&suspect, &repeats->state, repeats->times,
                                   (now_ns - repeats->since_ns) / 1000000);
-  tell(watch, watched, event);
+  repeats->told = tell(watch, watched, event);
 }
 
 static void

@@ -29,12 +29,14 @@ struct repeats {
   struct wait_state state;  // the first of them
   long long since_ns;
   unsigned times;
-  bool judged;
+  bool judged, told;  // told once: our look at its stack interrupts a wait, and another one begins
 };
 
 struct watched {
   struct fork_record *fork;  // that made it, or its parent
   pid_t pid;
+  pid_t number;              // as the program knows it: another one in a PID namespace of its own
+  pid_t parent;              // what forked it, or its parent
   unsigned long long start;  // tells the process from another with the same pid
   int fd;                    // its "syscall" file; -1: opened for each look
   bool killed;               // by us
@@ -61,6 +63,8 @@ struct watch {
   long long step_after_ns;  // when another process may be stepped through
   bool hurried;             // no pause between them
   void (*found)(void *context, pid_t pid, json_t *event);
+  // A child that cannot be told from others in PID namespaces below; NULL: none
+  void (*unseen)(void *context, const struct fork_record *fork);
   void (*ended)(void *context, struct fork_record *fork, pid_t pid, bool killed);  // NULL: none
   void *context;
 };

@@ -328,6 +328,15 @@ event_exit(struct text *t, int status)
 }
 
 void
+event_fault(struct text *t, pid_t child, int signal)
+{
+  event_begin(t, "fault", now_ns(CLOCK_REALTIME), 0);
+  text_add_number(t, ",\"child\":", (uint64_t)child);
+  text_add_number(t, ",\"signal\":", (uint64_t)signal);
+  text_add(t, "}\n");
+}
+
+void
 event_blind(struct text *t, const char *path, const char *why)
 {
   event_begin(t, "blind", now_ns(CLOCK_REALTIME), 0);

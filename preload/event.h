@@ -14,6 +14,8 @@ void event_fork(struct text *t, const struct story *story);
 void event_exec(struct text *t, const char *path, int error);
 enum { EVENT_STATUS_UNKNOWN = INT_MIN };
 void event_exit(struct text *t, int status);
+// A child of this process that a fault has ended.
+void event_fault(struct text *t, pid_t child, int signal);
 // A fork child of such a child.
 void event_child(struct text *t);
 // What became of a fork that may be redirected. Numbers of 0 and strings of "" are left out.

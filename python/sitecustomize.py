@@ -26,17 +26,16 @@ IMPORTING = (
 )
 
 
-def write_note():
-    """An event of forkhound's log, if there is one."""
+def write_note(text, always=False):
+    """An event of forkhound's log, if there is one. `always`: is told without -v, too."""
     from time import time_ns
 
     try:
         from _json import encode_basestring_ascii
 
         exe = os.fsencode(os.readlink("/proc/self/exe")).decode("utf-8", "backslashreplace")
-        text = "process %d starts its multiprocessing processes by %s" % (os.getpid(), METHOD)
-        event = '{"v":1,"event":"note","time_ns":%d,"pid":%d,"exe":%s,"text":"%s"}\n' % (
-            time_ns(), os.getpid(), encode_basestring_ascii(exe), text)
+        event = '{"v":1,"event":"note","time_ns":%d,"pid":%d,"exe":%s,"text":"process %d %s"%s}\n' % (
+            time_ns(), os.getpid(), encode_basestring_ascii(exe), os.getpid(), text, ',"always":true' if always else "")
         log = os.open(os.environ["FORKHOUND_EVENTS"], os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         try:
             os.write(log, event.encode())
@@ -92,11 +91,32 @@ def set_default(context):
                 explain_pickling(sys.exc_info()[1], sys._getframe(1))
         elif not noted:
             noted.append(True)
-            write_note()
+            write_note("starts its multiprocessing processes by " + METHOD)
 
     # A context of its own: not the one of a program that chooses METHOD.
     default._default_context = type(context._concrete_contexts[METHOD])()
     context.set_spawning_popen = watch_pickling
+
+
+def tell_of_forks(popen_fork):
+    """Of the module multiprocessing.popen_fork: a program that has chosen fork itself keeps it."""
+    util, noted = popen_fork.util, []
+
+    class Util:
+        """multiprocessing.util, as that module alone sees it: no frame of ours stands in a fork's stack."""
+
+        def __getattr__(self, name):
+            return getattr(util, name)
+
+        # Called before each start.
+        def _flush_std_streams(self):
+            util._flush_std_streams()
+            if not noted and type(sys._getframe(1).f_locals.get("self")) is popen_fork.Popen:
+                noted.append(True)
+                write_note("starts its multiprocessing processes by fork, as it chose itself: "
+                           "--redirect-python=" + METHOD + " leaves that", always=True)
+
+    popen_fork.util = Util()
 
 
 def explain_failed_start(spawn):
@@ -179,7 +199,7 @@ class Finder:
         return spec
 
 
-ADAPTED = {"multiprocessing.context": set_default}
+ADAPTED = {"multiprocessing.context": set_default, "multiprocessing.popen_fork": tell_of_forks}
 if EXPLAINS:
     ADAPTED["multiprocessing.spawn"] = explain_failed_start
 

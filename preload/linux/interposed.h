@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <termios.h>
 
 #define FH_INTERPOSED(X)                                                                           \
@@ -30,6 +32,11 @@
     (pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,         \
      char *const[], char *const[]))                                                                \
   X(void, _exit, (int))                                                                            \
+  X(pid_t, wait, (int *))                                                                          \
+  X(pid_t, waitpid, (pid_t, int *, int))                                                           \
+  X(pid_t, wait3, (int *, int, struct rusage *))                                                   \
+  X(pid_t, wait4, (pid_t, int *, int, struct rusage *))                                            \
+  X(int, waitid, (idtype_t, id_t, siginfo_t *, int))                                               \
   X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                           \
   X(sighandler_t, signal, (int, sighandler_t))                                                     \
   X(int, close, (int))                                                                             \

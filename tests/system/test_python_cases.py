@@ -96,6 +96,46 @@ def second_executor(path):
     return test
 
 
+BROKEN = """
+from concurrent.futures import ProcessPoolExecutor
+import multiprocessing, os, threading
+lock = threading.Lock()
+held = threading.Event()
+def hold():
+    with lock:
+        held.set()
+        threading.Event().wait()
+def work(number):
+    with lock:  # hangs
+        return number
+if __name__ == "__main__":
+    threading.Thread(target=hold, daemon=True).start()
+    held.wait()
+    with ProcessPoolExecutor(3, multiprocessing.get_context("fork")) as executor:
+        error = next(iter([executor.submit(work, n) for n in range(3)])).exception()
+    print(type(error).__name__, flush=True)
+    os._exit(0)
+"""
+
+
+def broken_executor(path):
+    """It ends its other workers as soon as it sees that one has ended: they are looked at before."""
+    def test():
+        with program(BROKEN) as main:
+            for _ in range(5):  # until a look finds more than one of them due
+                run = driven([path, main], "--time-limit", "60")
+                assert run.status == 66 and run.out == "BrokenProcessPool\n", (run.out, run.err)
+                found = run.named("deadlock")
+                if len(found) > 1:
+                    break
+            line = number(BROKEN, "hangs")
+        assert len(found) > 1, run.err
+        for finding in found:
+            assert (functions(finding)[0], finding["python"][0]["line"]) == ("work", line), finding
+        assert all(f"main.py:{line} in work" in s for s in summaries(run, "deadlock")), run.err
+    return test
+
+
 POOL = """
 import multiprocessing
 if __name__ == "__main__":
@@ -530,6 +570,7 @@ def generated():
     for name, path in readable().items():
         tests[f"test_waits_{name}"] = waits(path, 1)
         tests[f"test_second_executor_{name}"] = second_executor(path)
+        tests[f"test_broken_executor_{name}"] = broken_executor(path)
         tests[f"test_pool_{name}"] = pool(path)
         tests[f"test_preexec_fn_{name}"] = preexec(path)
         tests[f"test_forkserver_preload_{name}"] = forkserver(

@@ -18,8 +18,12 @@ REDIRECT = {m: ("--time-limit", "100", f"--redirect-python={m}") for m in METHOD
 DEFAULT = "import multiprocessing; print(multiprocessing.get_start_method())"
 
 
+CHOSEN_FORK = "by fork, as it chose itself"
+
+
 def notes(run):
-    return [e["text"] for e in run.named("note")]
+    """Of what is redirected."""
+    return [e["text"] for e in run.named("note") if CHOSEN_FORK not in e["text"]]
 
 
 def own_method(minor):
@@ -47,6 +51,31 @@ def demonstration(path, minor):
                 expected = rf"(process \d+ starts its multiprocessing processes by {method})?"
                 assert re.fullmatch(expected, "".join(notes(run))), notes(run)
                 assert bool(notes(run)) == (method != own_method(minor)), notes(run)
+    return test
+
+
+CHOSEN = """
+import multiprocessing, sys, threading
+def work():
+    pass
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    for _ in range(2):
+        process = context.Process(target=work)
+        process.start()
+        process.join()
+"""
+
+
+def fork_by_choice(path):
+    """Said once, without -v: the option changes nothing there."""
+    def test():
+        with program(CHOSEN) as main:
+            for method, times in (("fork", 1), ("spawn", 0)):
+                run = driven([path, main, method], *REDIRECT["spawn"])
+                told = [e["text"] for e in run.named("note") if CHOSEN_FORK in e["text"]]
+                assert run.status == 0 and len(told) == times, (method, run.err)
+                assert run.err.count("--redirect-python=spawn leaves that") == times, run.err
     return test
 
 
@@ -372,6 +401,8 @@ def generated():
         tests[f"test_unseen_{name}"] = unseen(path)
         tests[f"test_ways_{name}"] = ways(path, minor)
         tests[f"test_hints_{name}"] = hints(path, minor)
+        if own_method(minor) == "fork":
+            tests[f"test_fork_by_choice_{name}"] = fork_by_choice(path)
         if 11 <= minor <= 13:
             tests[f"test_hints_in_children_{name}"] = hints_in_children(path)
     full = "--full" in sys.argv

@@ -2,13 +2,15 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
-from harness import (COMMAND, LIBRARY, bare, build_program, environment, execute,
-                     read_events)
+from harness import (BUILD, COMMAND, LIBRARY, bare, build_program, driven_until_found, environment,
+                     execute, read_events)
+from run import Skip
 
 
 def test_exact_capture_is_what_the_child_inherits():
@@ -76,3 +78,73 @@ def test_same_frames_as_gdb():
             assert len(ours) >= 4, other
             missing = [hex(pc) for pc in ours[1:] if pc not in gdb]
             assert not missing, (other, [hex(a) for a in gdb])
+
+
+GO_LIBRARY = """package main
+
+import "C"
+import "time"
+
+//export start
+func start() {
+	go func() {
+		for {
+			time.Sleep(time.Second)
+		}
+	}()
+}
+
+//export receive
+func receive() {
+	<-make(chan int)
+}
+
+func main() {
+}
+"""
+
+USES_GO = """#include <sys/wait.h>
+#include <unistd.h>
+void start(void);
+void receive(void);
+int main(void)
+{
+  int status;
+  start();
+  if (fork() == 0)
+    receive();
+  waitpid(-1, &status, 0);
+  return 0;
+}
+"""
+
+
+def test_go_in_a_shared_library():
+    """Its table of addresses lists only the parts in C: the lines of Go are those that its own tool finds."""
+    if not shutil.which("go"):
+        raise Skip("go is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        library, program = Path(folder) / "libtest.so", Path(folder) / "program"
+        library.with_suffix(".go").write_text(GO_LIBRARY)
+        program.with_suffix(".c").write_text(USES_GO)
+        env = environment(GOCACHE=str(BUILD / "go-cache"), CGO_ENABLED="1", GOFLAGS="", GOTOOLCHAIN="local",
+                          GO111MODULE="off")
+        built = execute(["go", "build", "-buildmode=c-shared", "-o", library, library.with_suffix(".go")], env=env,
+                        cwd=folder)
+        if built.returncode:
+            raise Skip(f"go builds no shared library: {built.stderr.splitlines()[-1:]}")
+        subprocess.run(["gcc", "-o", str(program), str(program.with_suffix(".c")), str(library)], check=True)
+        run = driven_until_found([program])
+        (finding,) = run.named("suspect") + run.named("deadlock")
+        innermost = {}  # of the frames at each address, with the calls that are inlined there
+        for frame in finding["stack"]:
+            if frame["module"] == str(library):
+                innermost.setdefault(frame["offset"], frame)
+        assert len(innermost) > 4, finding["stack"]
+        for number, (offset, frame) in enumerate(innermost.items()):
+            address = int(offset, 16) - (number > 0)  # all but the first return there
+            known = execute(["go", "tool", "addr2line", library], env=env, input=hex(address) + "\n",
+                            stdin=None).stdout.split()[-1]
+            assert known == f"{frame['file']}:{frame['line']}" and ".c:" not in known, (frame, known)
+    (summary,) = (l for l in run.err.splitlines() if re.match("SUMMARY: forkhound: (suspect|deadlock)", l))
+    assert re.search(r" at \S+\.(s|go):\d+ in runtime\.", summary), summary
