@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { LATE = 10, LATE_LOOK = 2 };
+enum { LATE = 10, MOST_PERCENT = 10 };
 
 static const struct stuck_task *
 find(const struct stuck_tasks *tasks, const struct task_wait *wait)
@@ -27,22 +27,39 @@ add(struct stuck_tasks *next, const struct stuck_tasks *before, pid_t pid,
     next->list[next->count++] = task;
 }
 
+static void
+measure(struct stuck_task *task, pid_t pid, long long now_ns)
+{
+  unsigned long long ns = procfs_others_runnable_ns(pid, task->wait.tid);
+  task->ran_ns = ns > task->others_ns ? ns - task->others_ns : 0;
+  task->of_ns = now_ns - task->measured_ns;
+  task->others_ns = ns;
+  task->measured_ns = now_ns;
+}
+
+static bool
+is_time(const struct stuck_task *task, pid_t pid, long long now_ns, long long after_ns)
+{
+  return task->looks == 0 ? now_ns - task->since_ns >= after_ns
+                          : task->looks == 1 && task->wait.tid == pid &&
+                                now_ns - task->measured_ns >= (LATE - 1) * after_ns;
+}
+
+// Whoever computes may well end the wait: then that is measured once more.
 static bool
 is_due(struct stuck_task *task, pid_t pid, long long now_ns, long long after_ns)
 {
   unsigned long long switches = 0;
-  unsigned most = task->wait.tid == pid ? LATE_LOOK : LATE_LOOK - 1;
-  if (task->looks == LATE_LOOK - 1)
-    after_ns *= LATE;
-  if (task->looks >= most || now_ns - task->since_ns < after_ns)
+  if (!is_time(task, pid, now_ns, after_ns))
     return false;
-  bool same = procfs_sleeps(pid, task->wait.tid, &switches) && switches == task->wait.switches;
-  if (!same) {
+  if (!procfs_sleeps(pid, task->wait.tid, &switches) || switches != task->wait.switches) {
     task->since_ns = now_ns;
     task->wait.switches = switches;
     task->looks = 0;
+    return false;
   }
-  return same;
+  measure(task, pid, now_ns);
+  return task->looks == 0 || task->ran_ns <= (unsigned long long)task->of_ns / 100 * MOST_PERCENT;
 }
 
 void

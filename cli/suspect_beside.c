@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PERCENT = 10, SEARCHED = 64 * 1024, PIECE = 4096 };
+enum { SEARCHED = 64 * 1024, PIECE = 4096 };
 
 // Whether the stack of a task has one of two addresses as a word; what cannot be read has none.
 static bool
@@ -76,17 +76,16 @@ may_be_left_behind(const struct suspect *suspect, const struct stuck_task *stuck
 }
 
 static void
-say_of_others(json_t *proof, pid_t pid, unsigned long long ns, long long waited_ms)
+say_of_others(json_t *proof, pid_t pid, const struct stuck_task *stuck, long long waited_ms)
 {
   size_t others = procfs_task_count(pid) - 1;
   proof_say(proof, xasprintf("the first task of the process sleeps in a futex wait without a "
                              "timeout, the same for %lld ms",
                              waited_ms));
-  proof_say(proof,
-            xasprintf("%zu other task%s on, and ran for %llu ms of that time: the address of "
-                      "the lock is not on %s",
-                      others, others == 1 ? " goes" : "s go", ns / 1000000,
-                      others == 1 ? "its stack" : "their stacks"));
+  proof_say(proof, xasprintf("%zu other task%s on, and ran for %llu of the last %lld ms: the "
+                             "address of the lock is not on %s",
+                             others, others == 1 ? " goes" : "s go", stuck->ran_ns / 1000000,
+                             stuck->of_ns / 1000000, others == 1 ? "its stack" : "their stacks"));
   proof_say_private(proof);
   proof_say(proof, xstrdup("the lock does not record who holds it; its memory was there at the "
                            "fork, when a thread that the fork left behind may have taken it"));
@@ -97,10 +96,7 @@ suspect_beside(const struct suspect *suspect, const struct stuck_task *stuck, lo
 {
   pid_t pid = suspect->pid;
   const struct task_wait *task = &stuck->wait;
-  unsigned long long ns = procfs_others_runnable_ns(pid, task->tid);
-  ns = ns > stuck->others_ns ? ns - stuck->others_ns : 0;
-  if (ns / 10000 > (unsigned long long)waited_ms * MOST_PERCENT || suspect->never_forked ||
-      !private_word(pid, task) || shares_memory(pid))
+  if (suspect->never_forked || !private_word(pid, task) || shares_memory(pid))
     return NULL;
   struct live *live = live_open(pid);
   json_t *stack = live_stack(live, task->tid), *proof = json_array();
@@ -116,7 +112,7 @@ suspect_beside(const struct suspect *suspect, const struct stuck_task *stuck, lo
   }
   if (python.kind)
     lock.kind = python.kind;
-  say_of_others(proof, pid, ns, waited_ms);
+  say_of_others(proof, pid, stuck, waited_ms);
   proof_say_handlers(proof, pid, waking_signal(pid, false, false), false);
   proof_describe(described, &lock);
   json_t *event = proof_event("suspect", suspect, described, stack, proof, waited_ms);

@@ -416,8 +416,6 @@ look_at_tasks(struct watch *watch, struct watched *watched, const struct wait_st
     json_t *event = stuck->looks == 1 ? prove_task(&suspect, &stuck->wait, now->others, ms)
                                       : suspect_beside(&suspect, stuck, ms);
     watched->stuck_told = tell(watch, watched, event);
-    if (stuck->looks == 1)
-      stuck->others_ns = procfs_others_runnable_ns(watched->pid, stuck->wait.tid);
     stuck_task_looked_at(stuck, watched->pid);
   }
 }
