@@ -2,7 +2,6 @@
 #include "json_get.h"
 #include "live_python.h"
 #include "live_stack.h"
-#include "parent_threads.h"
 #include "procfs.h"
 #include "text.h"
 #include "thread_state.h"
@@ -48,39 +47,6 @@ exactness(pid_t child, const struct snapshot_thread *t)
   return same ? "unchanged" : "moved";
 }
 
-// Whether the thread waits in the parent as it did at the fork.
-static bool
-still_there(pid_t child, pid_t parent, const struct snapshot_thread *t)
-{
-  unsigned char then[COMPARED], now[COMPARED];
-  unsigned long long sp = 0;
-  char *text = procfs_read(parent, t->tid, "syscall");
-  const char *last = text ? strrchr(text, ' ') : NULL;
-  while (last && last > text && last[-1] != ' ')
-    last--;  // SP and PC are the last two
-  bool same = last && sscanf(last, "%llx", &sp) == 1 && sp == t->registers.at[REG_SP] &&
-              procfs_memory(child, sp, then, sizeof then) &&
-              procfs_memory(parent, sp, now, sizeof now) && !memcmp(then, now, sizeof now);
-  free(text);
-  return same;
-}
-
-// CPython drops the other threads in the child: their frames are read in the parent, which may have
-// moved on.
-static void
-add_python(pid_t child, const json_t *fork_event, struct live_python *python,
-           const struct snapshot_thread *t, json_t *other)
-{
-  pid_t parent = (pid_t)get_integer(fork_event, "pid");
-  if (!python || !procfs_task_called(parent, t->tid)) {
-    json_object_set_new(other, "python_unread", json_true());
-    return;
-  }
-  live_python_add(python, t->tid, other);
-  if (json_object_get(other, "python") && !still_there(child, parent, t))
-    json_object_set_new(other, "python_of", json_string("parent"));
-}
-
 json_t *
 evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event)
 {
@@ -93,9 +59,8 @@ evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event
   size_t count = read_list(child, strtoull(address, NULL, 16), &list);
   struct live *live = count ? live_open(child) : NULL;
   json_t *others = live ? json_array() : NULL;
-  struct live_python *python = others && parent_lives(fork_event)
-                                   ? live_python_open((pid_t)get_integer(fork_event, "pid"))
-                                   : NULL;
+  struct live_python *python = others ? live_python_open_then(child, fork_event) : NULL;
+  bool has_python = get_string(site_event, "python_version");
   for (size_t i = 0; others && i < count; i++) {
     const struct snapshot_thread *t = &list[i];
     const json_t *before = find_thread(get_array(site_event, "others"), t->tid);
@@ -114,7 +79,7 @@ evidence_threads(pid_t child, const json_t *fork_event, const json_t *site_event
     json_object_set_new(other, "stack",
                         t->how == SNAPSHOT_NONE ? json_array()
                                                 : live_stack_from(live, t->registers.at));
-    add_python(child, fork_event, python, t, other);
+    live_python_add_then(python, t->tid, has_python, other);
     json_array_append_new(others, other);
   }
   live_python_close(python);

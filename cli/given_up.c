@@ -1,15 +1,15 @@
 #include "given_up.h"
 #include "clock.h"
 #include "json_get.h"
-#include "parent_threads.h"
 #include "procfs.h"
+#include "threads_now.h"
 
 #include <stdlib.h>
 
 static void
 add_threads(json_t *event, pid_t pid)
 {
-  json_t *all = json_object_get(event, "others"), *threads = threads_now(pid, 0, NULL), *thread;
+  json_t *all = json_object_get(event, "others"), *threads = threads_now(pid), *thread;
   size_t i;
   json_array_foreach(threads, i, thread)
   {

@@ -2,9 +2,10 @@
 #include "elf_section.h"
 #include "json_get.h"
 #include "procfs.h"
-#include "python.h"
+#include "python_record.h"
 #include "text.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ struct live_python {
   pid_t pid;
   struct python *reader;
   void *memory;
-  uint64_t program;  // where its file is mapped
+  uint64_t program;              // where its file is mapped
+  struct python_record *record;  // what comes before the memory as it is now, or NULL
 };
 
 static void
@@ -24,9 +26,14 @@ read_memory(void *context, const uint64_t *addresses, size_t length, int count, 
             bool *there)
 {
   const struct live_python *live = context;
-  for (int i = 0; i < count; i++)
-    there[i] =
-        procfs_memory(live->pid, addresses[i], (unsigned char *)to + (size_t)i * length, length);
+  for (int i = 0; i < count; i++) {
+    unsigned char *bytes = (unsigned char *)to + (size_t)i * length;
+    there[i] = procfs_memory(live->pid, addresses[i], bytes, length);
+    if (!there[i])
+      memset(bytes, 0, length);
+    if (live->record && python_record_patch(live->record, addresses[i], bytes, length))
+      there[i] = true;
+  }
 }
 
 // Where files are mapped from their start: there their ELF headers are.
@@ -73,15 +80,14 @@ find_by_section(struct live_python *live)
   return offset;
 }
 
-struct live_python *
-live_python_open(pid_t pid)
+static struct live_python *
+open_with(pid_t pid, struct python_record *record)
 {
   struct live_python *live = xrealloc(NULL, sizeof *live);
-  live->pid = pid;
-  live->program = 0;
-  live->memory = calloc(1, PYTHON_MEMORY + PAGES_MEMORY);
+  *live = (struct live_python){
+      .pid = pid, .memory = calloc(1, PYTHON_MEMORY + PAGES_MEMORY), .record = record};
   if (!live->memory) {
-    free(live);
+    live_python_close(live);
     return NULL;
   }
   struct pages_source source = {.read = read_memory, .context = live};
@@ -95,12 +101,43 @@ live_python_open(pid_t pid)
   return live;
 }
 
+struct live_python *
+live_python_open(pid_t pid)
+{
+  return open_with(pid, NULL);
+}
+
+// A child of the child, which may be the one that is stuck, has got the same.
+static bool
+read_record(pid_t child, const json_t *fork_event, struct python_record *record)
+{
+  const char *text = get_string(fork_event, "python_evidence");
+  uint64_t address = text ? strtoull(text, NULL, 16) : 0;
+  long long forked = get_integer(fork_event, "child");
+  return address && procfs_memory(child, address, record, offsetof(struct python_record, pieces)) &&
+         record->pid && (!forked || record->pid == forked) &&
+         record->used <= sizeof record->pieces &&
+         procfs_memory(child, address + offsetof(struct python_record, pieces), record->pieces,
+                       record->used);
+}
+
+struct live_python *
+live_python_open_then(pid_t child, const json_t *fork_event)
+{
+  struct python_record *record = xrealloc(NULL, sizeof *record);
+  if (read_record(child, fork_event, record))
+    return open_with(child, record);
+  free(record);
+  return NULL;
+}
+
 void
 live_python_close(struct live_python *live)
 {
   if (!live)
     return;
   free(live->memory);
+  free(live->record);
   free(live);
 }
 
@@ -186,4 +223,13 @@ live_python_lock(struct live_python *live, const struct task_wait *task)
       .elsewhere = threads != 1 && (!lock.object || python_others_have(live->reader, task->tid,
                                                                        lock.object, words, WORDS)),
   };
+}
+
+void
+live_python_add_then(struct live_python *live, pid_t tid, bool has_python, json_t *to)
+{
+  live_python_add(live, tid, to);
+  bool found = json_object_get(to, "python") || json_object_get(to, "python_unreadable");
+  if (live ? live->record->cut && !found : has_python)
+    json_object_set_new(to, "python_unread", json_true());
 }

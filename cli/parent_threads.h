@@ -1,17 +1,12 @@
-// The other threads of a process that forks, as they are now: for forks that left no evidence.
+// The other threads of a process that forks, for forks that left no registers of them.
 #pragma once
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <sys/types.h>
 
-// Whether the process that forked is still there, in the same program.
-bool parent_lives(const json_t *fork_event);
-
-// The threads of a process but one (0: all), in the form of a fork event's `others`; who made them
-// is taken from `known`, such a list. NULL: it is gone, or may not be looked at. Stops each for
-// some milliseconds.
-json_t *threads_now(pid_t pid, pid_t but, const json_t *known);
-
-// The threads but the forking one, in the form of a fork event's `others`, with "of": "parent".
-json_t *parent_threads(const json_t *fork_event, const json_t *site_event);
+// The threads that the parent had at the fork and still has, but the forking one, in the form of a
+// fork event's `others`; who made them is taken from `site_event`. Those that wait where the memory
+// of the child says that they waited at the fork are told as of the fork; of the others, the Python
+// frames that the child keeps, or where there are none the stack as it is now, with "of": "parent".
+// Nobody is stopped. NULL: the parent is gone, or may not be looked at.
+json_t *parent_threads(pid_t child, const json_t *fork_event, const json_t *site_event);

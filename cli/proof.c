@@ -78,7 +78,7 @@ waking_signal(pid_t pid, bool owned, bool never_forked)
 }
 
 // The other threads at the fork: from its event, or what the child itself carries; where nothing
-// was taken, from the parent as it is now.
+// was taken, by a look at the parent.
 static json_t *
 threads_at_fork(const struct suspect *suspect)
 {
@@ -86,7 +86,7 @@ threads_at_fork(const struct suspect *suspect)
   if (others)
     return json_incref(others);
   others = evidence_threads(suspect->pid, suspect->fork_event, suspect->site_event);
-  return others ? others : parent_threads(suspect->fork_event, suspect->site_event);
+  return others ? others : parent_threads(suspect->pid, suspect->fork_event, suspect->site_event);
 }
 
 void

@@ -159,9 +159,9 @@ exactness(const char *exact)
 static char *
 thread_key(const json_t *other)
 {
-  json_t *parts =
-      json_pack("[O?,O?,O?,O?]", json_object_get(other, "group"), json_object_get(other, "stack"),
-                json_object_get(other, "created_by"), json_object_get(other, "python"));
+  json_t *parts = json_pack("[O?,O?,O?,O?,O?]", json_object_get(other, "group"),
+                            json_object_get(other, "stack"), json_object_get(other, "created_by"),
+                            json_object_get(other, "python"), json_object_get(other, "of"));
   char *key = json_dumps(parts, JSON_COMPACT | JSON_SORT_KEYS);
   json_decref(parts);
   return key ? key : xstrdup("");
@@ -227,6 +227,13 @@ render_creator(FILE *out, const json_t *thread)
   stack_print(out, created_by, 6);
 }
 
+// Its native stack is not known.
+static bool
+is_python_alone(const json_t *thread)
+{
+  return !get_array(thread, "stack") && json_array_size(get_array(thread, "python"));
+}
+
 // What was looked at, and when.
 static void
 put_time(FILE *out, const json_t *threads, bool earlier)
@@ -237,12 +244,12 @@ put_time(FILE *out, const json_t *threads, bool earlier)
     fputs(", stack of that earlier fork", out);
   else if (of && !strcmp(of, "parent"))
     fputs(", as it is now in the parent: at the fork it was not looked at", out);
+  else if (is_python_alone(first))
+    fputs(", Python frames at the fork", out);
   else if (exact && *exact && all_equal(threads, "exact")) {
     fputs(", ", out);
     put_escaped(out, exactness(exact));
   }
-  if (get_string(first, "python_of"))
-    fputs("; Python frames of the parent now", out);
 }
 
 static void
@@ -265,7 +272,7 @@ put_threads(FILE *out, const json_t *threads, const char *version, bool earlier)
   }
   put_time(out, threads, earlier);
   fputs(":\n", out);
-  if (get_array(first, "stack"))
+  if (get_array(first, "stack") || is_python_alone(first))
     stack_print_thread(out, first, "stack", 4);
   else
     fputs("    (no stack)\n", out);

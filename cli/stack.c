@@ -217,7 +217,9 @@ stack_print_thread(FILE *out, const json_t *thread, const char *key, int indent)
     print(out, stack, NULL, indent);
     return;
   }
-  if (python_matches(stack, python, cut, exact && !strcmp(exact, "approximate"))) {
+  if (!stack) {
+    python_print(out, python, 0, indent);
+  } else if (python_matches(stack, python, cut, exact && !strcmp(exact, "approximate"))) {
     print(out, stack, python, indent);
   } else {
     print(out, stack, NULL, indent);

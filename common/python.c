@@ -145,29 +145,28 @@ follow_cframes(struct python *p)
   }
 }
 
-// Where in a thread's descriptor libc has its tid: what it tells debuggers (glibc:
-// nptl_db/structs.def, pthread.tid): size in bits, number, offset in bytes.
-static bool
-find_tid(struct python *p, uint32_t *offset)
+// What libc tells debuggers (glibc: nptl_db/structs.def, pthread.tid): size in bits, number, offset
+// in bytes.
+uint32_t
+python_tid_offset(struct python *p)
 {
   uint32_t description[3];
   uint64_t at = python_symbol(p, "_thread_db_pthread_tid");
 
-  if (!at || !pages_read(&p->pages, at, description, sizeof description) || description[0] != 32 ||
-      description[1] != 1 || description[2] > PAGE_BYTES)
-    return false;
-  *offset = description[2];
-  return true;
+  return at && pages_read(&p->pages, at, description, sizeof description) && description[0] == 32 &&
+                 description[1] == 1 && description[2] <= PAGE_BYTES
+             ? description[2]
+             : 0;
 }
 
 void
 python_read_tids(struct python *p)
 {
   uint64_t addresses[WORDS_AT_ONCE], words[WORDS_AT_ONCE];
-  uint32_t offset;
+  uint32_t offset = python_tid_offset(p);
 
   p->tids_read = true;
-  if (!find_tid(p, &offset)) {
+  if (!offset) {
     if (p->layout.native_thread_id == PYTHON_ABSENT)
       p->note = "libc does not tell where it keeps thread ids: Python frames are not read";
     return;

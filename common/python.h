@@ -41,6 +41,9 @@ const char *python_version(const struct python *python);
 // Why frames are missing, in words for a report; NULL for no reason.
 const char *python_note(const struct python *python);
 
+// Where in a thread's descriptor, which a pthread_t points to, libc has its tid; 0: not known.
+uint32_t python_tid_offset(struct python *python);
+
 // Whether the address lies in CPython's evaluation function: each call of it runs one group of the
 // frames, see `entry`.
 bool python_is_evaluation(const struct python *python, uint64_t pc);

@@ -117,9 +117,7 @@ read_frame(struct python *p, const struct raw_frame *raw, struct python_frame *f
 static bool
 is_mark(const struct python_layout *l, const struct raw_frame *frame)
 {
-  enum { OWNED_BY_INTERPRETER = 3 };  // up to 3.13 OWNED_BY_CSTACK
-
-  return l->frame_owner != PYTHON_ABSENT && frame->bytes[l->frame_owner] >= OWNED_BY_INTERPRETER;
+  return l->frame_owner != PYTHON_ABSENT && frame->bytes[l->frame_owner] >= PYTHON_FRAME_MARK;
 }
 
 // From 3.12 on the evaluation function calls some __init__ through a frame of its own code, which

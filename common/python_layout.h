@@ -39,7 +39,7 @@ struct python_layout {
   uint32_t frame_line;         // set while the frame is traced
   uint32_t frame_trace;        // not NULL while frame_line counts; absent: frame_line is not 0 then
   uint32_t frame_entry;        // the outermost of its call of the evaluation function
-  uint32_t frame_owner;        // 3 and above: a mark between calls of the evaluation function
+  uint32_t frame_owner;        // PYTHON_FRAME_MARK and above: a mark
 
   uint32_t frame_locals;  // of a function's arguments, the first
   uint64_t frame_tag;     // a bit that does not belong to the pointer, of the code and the locals
@@ -71,6 +71,10 @@ struct python_layout {
 
   uint32_t cached_keys;  // PyHeapTypeObject
 };
+
+// Between two calls of the evaluation function: owned by the interpreter, up to 3.13 by the C
+// stack.
+enum { PYTHON_FRAME_MARK = 3 };
 
 // Where in an object of 3.8 to 3.10 the pointer to its dict is: PyTypeObject.tp_dictoffset.
 enum { PYTHON_DICT_OFFSET = 288 };

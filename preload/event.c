@@ -248,6 +248,11 @@ event_fork(struct text *t, const struct story *story)
     text_add_hex(t, story->evidence);
     text_add_string(t, "\"");
   }
+  if (story->python_evidence) {
+    text_add_string(t, ",\"python_evidence\":\"");
+    text_add_hex(t, story->python_evidence);
+    text_add_string(t, "\"");
+  }
   if (!story->same_as[0]) {
     struct written written[WRITTEN] = {{.frames = NULL}};
     add_stack(t, "site", story, &story->site, true, written);

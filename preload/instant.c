@@ -11,6 +11,7 @@
 #include "in_child.h"
 #include "learn.h"
 #include "memory.h"
+#include "python_story.h"
 #include "spinlock.h"
 #include "task.h"
 #include "tell.h"
@@ -242,6 +243,8 @@ instant_child(void)
   descriptor_close_inherited();
   spinlock_renew(&capturing);
   tell_child();
+  if (call.site && call.counted && !call.telling)
+    python_story_keep();
   thread_forget_others();
   borrow_forget();
   if (call.learn)

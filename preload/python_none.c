@@ -23,6 +23,17 @@ python_story_place(void)
 }
 
 void
+python_story_keep(void)
+{
+}
+
+uint64_t
+python_story_kept(void)
+{
+  return 0;
+}
+
+void
 python_story_test(struct story *story)
 {
   (void)story;

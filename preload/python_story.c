@@ -6,16 +6,20 @@
 #include "guard.h"
 #include "memory.h"
 #include "nofault.h"
-#include "python_place.h"
+#include "python_record.h"
 #include "raw_syscall.h"
+#include "thread.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static _Atomic bool found, process_known;
 static struct python_process process_read;  // written once, before process_known
+static uint32_t tid_offset;                 // likewise; 0: CPython keeps the tids itself
+static struct python_record record;         // written in fork children only
 static __thread struct python_trail trail;  // of the calling thread
 static int modules_without;  // how many modules there were when none was an interpreter
 static void *memory;
@@ -139,8 +143,11 @@ read_all(void *argument)
       (struct python_frame *)(void *)((unsigned char *)memory + PYTHON_MEMORY);
 
   python_read(python, reading->source);
-  if (!process_known && python_process_of(python, &process_read))
+  if (!process_known && python_process_of(python, &process_read)) {
+    if (process_read.layout.native_thread_id == PYTHON_ABSENT)
+      tid_offset = python_tid_offset(python);
     process_known = true;
+  }
   fill(python, &story->python, story->tid, &next);
   for (int i = 0; i < story->other_count; i++)
     fill(python, &story->others[i].python, story->others[i].tid, &next);
@@ -192,6 +199,59 @@ python_story_place(void)
   return process_known
              ? python_place_hash(&process_read, &own_memory, (uint64_t)pthread_self(), &trail)
              : 0;
+}
+
+// In a process with one thread a page that is there stays there.
+static void
+read_alone(void *context, const uint64_t *addresses, size_t length, int count, void *to,
+           bool *there)
+{
+  uint64_t *page = context;
+
+  for (int i = 0; i < count; i++) {
+    unsigned char *bytes = (unsigned char *)to + (size_t)i * length;
+    uint64_t first = addresses[i] / PAGE_BYTES, last = (addresses[i] + length - 1) / PAGE_BYTES;
+    there[i] = first == *page && last == *page;
+    if (there[i]) {
+      memcpy(bytes, (const void *)addresses[i], length);
+    } else {
+      there[i] = memory_copy_alone(bytes, length, addresses[i]) == length;
+      *page = there[i] ? last : 0;
+    }
+  }
+}
+
+// What pthread_create() did not make is the parent's first thread.
+static pid_t
+tid_of(uint64_t descriptor)
+{
+  pid_t tid = thread_left_behind((pthread_t)descriptor);
+
+  return tid ? tid : getppid();
+}
+
+void
+python_story_keep(void)
+{
+  uint64_t page = 0;
+
+  if (!process_known)
+    return;
+  python_record(&(struct python_recording){
+      .record = &record,
+      .process = &process_read,
+      .source = &(struct pages_source){.read = read_alone, .context = &page},
+      .forking = (uint64_t)pthread_self(),
+      .tid_offset = tid_offset,
+      .tid_of = tid_of,
+  });
+  record.pid = getpid();
+}
+
+uint64_t
+python_story_kept(void)
+{
+  return process_known ? (uint64_t)(uintptr_t)&record : 0;
 }
 
 // pytest keeps it up to date with os.environ, which is the environment of the process too.

@@ -16,5 +16,12 @@ void python_story_free(void);
 // thread, also before a fork.
 uint64_t python_story_place(void);
 
+// In the child of a later fork of a place: keeps where the threads of Python's were, until CPython
+// drops them, as a struct python_record. Before thread_forget_others().
+void python_story_keep(void);
+
+// The address of that record in each such child, 0 where there is none.
+uint64_t python_story_kept(void);
+
 // Fills story->test if an interpreter was found before. Any thread.
 void python_story_test(struct story *story);

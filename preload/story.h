@@ -64,6 +64,7 @@ struct story {
   const char *why;      // why not ptrace, or NULL
   uint64_t capture_ns, stopped_ns;
   uint64_t evidence;  // address of registers that the child inherits (struct snapshot_thread), or 0
+  uint64_t python_evidence;  // of what the child keeps of Python's threads (struct python_record)
   struct story_stack site;
   struct python *interpreter;  // NULL: none
   struct story_python python;  // of the forking thread

@@ -213,6 +213,7 @@ tell_story(pid_t child, bool first, bool wants_event)
   task_own_name(story->thread);
   fill_gone(story);
   if (call.site) {
+    story->python_evidence = python_story_kept();
     story->seen = site_seen(call.site);
     site_reported(call.site, story->same_as);
   }

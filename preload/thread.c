@@ -308,6 +308,18 @@ thread_live(void)
   return process.threads == THREADS_KNOWN ? atomic_load_explicit(&live, memory_order_relaxed) : 0;
 }
 
+pid_t
+thread_left_behind(pthread_t thread)
+{
+  const struct slot *base = atomic_load_explicit(&slots, memory_order_acquire);
+
+  for (size_t i = 0; base && i < used; i++) {
+    if (base[i].thread == thread && tids[i] > 0)
+      return tids[i];
+  }
+  return 0;
+}
+
 IN_EACH_CHILD void
 thread_forget_others(void)
 {

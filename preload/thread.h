@@ -41,6 +41,10 @@ const struct origin *thread_origin_at(uint64_t thread_pointer);
 // a fork child too, of the threads that were left behind.
 uint64_t thread_outer_frames(uint64_t sp, uint64_t limit, uint64_t *thread_pointer);
 
+// In a fork child, before thread_forget_others(): which thread of the parent had this pthread_t; 0:
+// it was not made by pthread_create().
+pid_t thread_left_behind(pthread_t thread);
+
 // A thread was given a name. From pthread_setname_np().
 void thread_named(pthread_t thread, const char *name);
 

@@ -1,4 +1,5 @@
 """The child of fork number N of one place waits for a lock that a thread has taken since the first.
+In the parent the thread leaves the lock at once.
 
 usage: python_later_fork.py N
 """
@@ -7,7 +8,7 @@ import sys
 import threading
 
 lock = threading.Lock()
-go, held = threading.Event(), threading.Event()
+go, held, leave, left = (threading.Event() for _ in range(4))
 
 
 def hold_early():
@@ -17,12 +18,18 @@ def hold_early():
 def hold_late():
     with lock:
         held.set()
-        threading.Event().wait()
+        leave.wait()
+
+
+def hold_no_more():
+    left.set()
+    threading.Event().wait()
 
 
 def holder():
     hold_early()
     hold_late()
+    hold_no_more()
 
 
 def fork_once(last):
@@ -31,10 +38,13 @@ def fork_once(last):
         if last:
             lock.acquire()
         os._exit(0)
+    if last:
+        leave.set()
+        left.wait()
     os.waitpid(child, 0)
 
 
-threading.Thread(target=holder, daemon=True).start()
+threading.Thread(target=holder, name="the holder", daemon=True).start()
 forks = int(sys.argv[1])
 for number in range(1, forks + 1):
     if number == forks:

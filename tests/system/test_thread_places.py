@@ -72,6 +72,18 @@ def test_redirected():
         check_places(run, program, 2)
 
 
+def test_entries():
+    for flags in (("-O0",), ("-O2", "-fno-inline", "-fno-optimize-sibling-calls")):
+        program = build_program("thread_entries", *flags)
+        for entry in ("fork", "_Fork", "clone", "forkpty", "daemon", "libc"):
+            run = driven([program, entry])
+            (fork,) = run.first_forks
+            names = [f.get("function") for f in fork["site"]]
+            assert "the_place" in names and "start_thread" in names, (entry, names)
+            assert entry == "libc" or names[0] == "fork_by_entry", (entry, names)
+            assert "in fork_by_entry: child" in run.err, (entry, run.err)
+
+
 def test_deadlock_names_the_place():
     run = driven([build_program("thread_deadlock")], "--stuck-after", "0.3")
     (finding,) = run.named("deadlock")

@@ -2,8 +2,8 @@
 #include "python.h"
 
 #include "python_layout.h"
-#include "python_place.h"
 #include "python_published.h"
+#include "python_record.h"
 
 #include <criterion/criterion.h>
 #include <elf.h>
@@ -376,11 +376,23 @@ put_process(int version)
 static const struct pages_source kept_source = {.read = read_image};
 static bool cheap;  // without a cache, as the library reads itself
 
+// What is read as the record says, NULL: as it is.
+static const struct python_record *over;
+
+static void
+read_over(void *context, const uint64_t *addresses, size_t length, int count, void *to, bool *there)
+{
+  read_image(context, addresses, length, count, to, there);
+  for (int i = 0; over && i < count; i++)
+    there[i] |=
+        python_record_patch(over, addresses[i], (unsigned char *)to + (size_t)i * length, length);
+}
+
 static struct python *
 open_image(void *memory, bool *found)
 {
   static unsigned char pages[PAGES_MEMORY];
-  const struct pages_source source = {.read = read_image, .cheap = cheap};
+  const struct pages_source source = {.read = read_over, .cheap = cheap};
 
   memset(memory, 0, PYTHON_MEMORY);
   struct python *python = python_open(memory, pages, &source);
@@ -706,6 +718,106 @@ Test(python, places)
     cr_assert_eq(python_place_hash(&process, &source, first + 8, &trail), 0);
   }
   free(memory);
+}
+
+static struct python_record record;
+
+static pid_t
+tid_of(uint64_t descriptor)
+{
+  return FIRST_TID + (pid_t)((descriptor - BASE - DESCRIPTORS) / 16);
+}
+
+static void
+make_record(void *memory, uint64_t forking)
+{
+  struct python_process process;
+  bool found;
+  struct python *python = open_image(memory, &found);
+
+  cr_assert(python_process_of(python, &process));
+  record.pid = 1;
+  python_record(&(struct python_recording){.record = &record,
+                                           .process = &process,
+                                           .source = &kept_source,
+                                           .forking = forking,
+                                           .tid_offset = python_tid_offset(python),
+                                           .tid_of = tid_of});
+}
+
+// CPython drops its threads in a fork child, and libc their tids.
+static void
+drop_threads(void)
+{
+  memset(image + STATES, 0, CODES - STATES);
+  memset(image + INTERPRETER, 0, 0x1000);
+}
+
+Test(python, recorded_threads)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+  struct python_frame frames[8];
+  bool found, cut;
+
+  for (int version = OLDEST; version <= NEWEST; version++) {
+    const struct python_layout *l = put_process(version);
+    make_record(memory, 1);
+    drop_threads();
+    struct python *python = open_image(memory, &found);
+    cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), PYTHON_NO_STATE);
+    over = &record;
+    must_read(open_image(memory, &found), version, l);
+    over = NULL;
+    // Of the thread that forks only that it is there.
+    put_process(version);
+    make_record(memory, BASE + DESCRIPTORS);
+    drop_threads();
+    over = &record;
+    python = open_image(memory, &found);
+    cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), 0);
+    cr_assert_eq(python_frames(python, FIRST_TID + 1, frames, 8, &cut), DEPTH);
+    over = NULL;
+  }
+  free(memory);
+}
+
+// A list without an end fills the record, which says so, and has an end.
+Test(python, full_record)
+{
+  void *memory = malloc(PYTHON_MEMORY);
+  struct python_frame frames[8];
+  bool found, cut;
+
+  for (int version = OLDEST; version <= NEWEST; version++) {
+    const struct python_layout *l = put_process(version);
+    cr_assert_eq(record.cut, 0);
+    put_pointer(STATES + STATE_BYTES + l->thread_next, STATES);
+    make_record(memory, 1);
+    cr_assert_eq(record.cut, 1);
+    cr_assert_leq(record.used, sizeof record.pieces);
+    drop_threads();
+    over = &record;
+    struct python *python = open_image(memory, &found);
+    cr_assert_null(python_note(python));
+    cr_assert_eq(python_frames(python, FIRST_TID, frames, 8, &cut), DEPTH);
+    over = NULL;
+    record.cut = 0;
+  }
+  free(memory);
+}
+
+Test(python, forged_records)
+{
+  enum { ROUNDS = 2000 };
+  unsigned char bytes[PAGE_BYTES];
+
+  for (int round = 0; round < ROUNDS; round++) {
+    record.used = round % 4 ? any() % 2000 : any() * (uint64_t)any();
+    for (size_t i = 0; i < 2000; i++)
+      record.pieces[i] = i % 8 < 6 && any() % 3 ? 0 : (unsigned char)any();
+    (void)python_record_patch(&record, any() % 4 ? any() % 65536 : UINT64_MAX - any() % 8192, bytes,
+                              sizeof bytes);
+  }
 }
 
 static void
