@@ -10,10 +10,13 @@ get_string(const json_t *object, const char *key)
   return json_string_value(json_object_get(object, key));
 }
 
+// Within limits that no honest event comes near, so that sums and differences do not overflow.
 static inline long long
 get_integer(const json_t *object, const char *key)
 {
-  return (long long)json_integer_value(json_object_get(object, key));
+  static const long long most = 1LL << 60;
+  long long value = (long long)json_integer_value(json_object_get(object, key));
+  return value > most ? most : value < -most ? -most : value;
 }
 
 // NULL when absent or not an array

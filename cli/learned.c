@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 1024 };
+enum { LINE_BYTES = 1024, MOST_SITES = 4096 };
 
 static struct site_rule *
 find(const struct learned *learned, const struct site_rule *site)
@@ -48,6 +48,8 @@ learned_add(struct learned *learned, const json_t *event)
   snprintf(site.function, sizeof site.function, "%s", function ? function : "-");
   snprintf(site.reason, sizeof site.reason, "%s", reason ? reason : "");
   struct site_rule *known = find(learned, &site);
+  if (!known && learned->count == MOST_SITES)
+    return;
   if (known)
     sites_add(known, &site);
   else

@@ -66,6 +66,37 @@ model_free(struct model *model)
   *model = (struct model){0};
 }
 
+bool
+model_may_keep(struct model *model)
+{
+  static const size_t MOST_BYTES = 12 << 20;
+  if (model->bytes + model->next_bytes <= MOST_BYTES) {
+    model->bytes += model->next_bytes;
+    return true;
+  }
+  model->left_out++;
+  return false;
+}
+
+static bool
+is_new(const struct model *model, const char *id)
+{
+  return id && !json_object_get(model->fork_index, id);
+}
+
+// Each fork keeps some hundred bytes, for the counts and for events that come later.
+static bool
+has_room(struct model *model, const json_t *event)
+{
+  enum { MOST_FORKS = 150000 };
+  if (model->fork_count < MOST_FORKS ||
+      (!is_new(model, get_string(event, "id")) && !is_new(model, get_string(event, "fork")) &&
+       !is_new(model, get_string(event, "same_as"))))
+    return true;
+  model->left_out++;
+  return false;
+}
+
 static struct fork_record *
 new_fork(struct model *model, const char *id)
 {
@@ -179,6 +210,8 @@ fork_of_child(struct model *model, json_t *event)
   struct fork_record *fork = fork_of_pid(model, id, get_integer(event, "pid"));
   if (fork->event)
     return !fork->child || fork->child == get_integer(event, "pid") ? fork : NULL;
+  if (!model_may_keep(model))
+    return NULL;
   if (!fork->early)
     fork->early = json_array();
   json_array_append(fork->early, event);
@@ -254,8 +287,8 @@ add_exit(struct model *model, json_t *event)
   fork->exec_error = exec_error ? xstrdup(exec_error) : NULL;
   fork->ended = true;
   fork->status_known = json_is_integer(status);
-  fork->status = json_integer_value(status);
-  fork->exit_after_us = json_is_integer(after) ? json_integer_value(after) : -1;
+  fork->status = get_integer(event, "status");
+  fork->exit_after_us = json_is_integer(after) ? get_integer(event, "after_us") : -1;
   return decide(model, fork);
 }
 
@@ -310,8 +343,30 @@ add_grandchild(struct model *model, const json_t *event)
   if (!id || pid <= 0)
     return;
   struct fork_record *fork = fork_of(model, id);
+  fork->has_grandchildren = true;
   set_gone(fork, pid, false);
   add_arrival(model, fork, pid);
+}
+
+void
+model_shorten(struct model *model, const json_t *event)
+{
+  static const char *const kept[] = {"id", "pid", "tid", "threads"};
+  const char *id = get_string(event, "fork");
+  struct fork_record *fork =
+      id && !is_new(model, id) ? fork_of_pid(model, id, get_integer(event, "pid")) : NULL;
+  if (!fork || !fork->bytes || fork->outcome == OUTCOME_RUNNING || fork->finding ||
+      fork->has_grandchildren || (!fork->ended && !fork->exec_path) || fork->site->hazard == fork ||
+      get_array(fork->event, "site"))
+    return;
+  json_t *shorter = json_object();
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+    if (json_object_get(fork->event, kept[i]))
+      json_object_set(shorter, kept[i], json_object_get(fork->event, kept[i]));
+  json_decref(fork->event);
+  fork->event = shorter;
+  model->bytes -= fork->bytes;
+  fork->bytes = 0;
 }
 
 static struct fork_record *
@@ -322,10 +377,11 @@ add_fork(struct model *model, json_t *event)
   if (!id || (json_is_integer(threads) && json_integer_value(threads) < 2))
     return NULL;
   struct fork_record *fork = fork_of(model, id);
-  if (is_known(fork, event))
+  if (is_known(fork, event) || !model_may_keep(model))
     return NULL;
   if (fork->event)
     fork = set_apart(model, fork, id);
+  fork->bytes = model->next_bytes;
   fork->event = json_incref(event);
   fork->child = get_integer(event, "child");
   fork->time_ns = get_integer(event, "time_ns");
@@ -374,6 +430,8 @@ add_blind(struct model *model, json_t *event)
   for (size_t i = 0; i < model->blind_count; i++)
     if (!strcmp(model->blind[i].path, path) && !strcmp(model->blind[i].why, why))
       return;
+  if (!model_may_keep(model))
+    return;
   model->blind = xrealloc(model->blind, (model->blind_count + 1) * sizeof *model->blind);
   model->blind[model->blind_count++] = (struct blind_spot){xstrdup(path), xstrdup(why)};
 }
@@ -383,6 +441,8 @@ model_add(struct model *model, json_t *event)
 {
   const char *kind = get_string(event, "event");
   model->events++;
+  if (!has_room(model, event))
+    return NULL;
   long long time_ns = get_integer(event, "time_ns");
   if (time_ns > model->last_ns)
     model->last_ns = time_ns;
@@ -401,7 +461,7 @@ model_add(struct model *model, json_t *event)
     add_fault(model, event);
   if (!strcmp(kind, "blind"))
     add_blind(model, event);
-  if (!strcmp(kind, "waiting"))
+  if (!strcmp(kind, "waiting") && model_may_keep(model))
     json_array_append(model->waiting, event);
 
   return NULL;

@@ -37,6 +37,8 @@ struct fork_record {
   long long status;
   int fault;  // the signal of a fault that ended the child; 0: none is known
   bool suppressed, finding_suppressed;
+  bool has_grandchildren;
+  size_t bytes;     // of the line of its event
   json_t *finding;  // `deadlock` or `suspect` event; NULL: none
 };
 
@@ -67,6 +69,9 @@ struct model {
   json_t *waiting;  // `waiting` events: of children that slept in a lock at the time limit
   size_t events;
   long long last_ns;  // the latest time_ns
+  size_t next_bytes;  // the length of the line that the next event was read from; 0: our own
+  size_t bytes;       // of the lines of all events that are kept
+  size_t left_out;    // events beyond what may be kept
 };
 
 // The event that has the threads and stacks of this fork or, where it has none, those of the first
@@ -80,6 +85,11 @@ void model_free(struct model *model);
 struct fork_record *model_add(struct model *model, json_t *event);
 // Whether the program, or one that is the same file by another path, is a blind spot.
 bool model_is_blind_to(const struct model *model, const char *path);
+// Whether what was read may still be kept; counts it, or that it is left out.
+bool model_may_keep(struct model *model);
+// Frees what is no longer needed of a fork whose child has ended, or has exec'd, and that nothing
+// was found of: a run may have hundreds of thousands.
+void model_shorten(struct model *model, const json_t *event);
 // Takes in a `deadlock` or `suspect` event. Returns its fork, or NULL if it names none: see
 // model_add_stray().
 struct fork_record *model_find(struct model *model, json_t *event);

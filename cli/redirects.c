@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MOST_TOLD = 4096 };
+
 static bool
 is(const json_t *event, const char *action)
 {
@@ -51,7 +53,7 @@ redirects_render(FILE *out, struct redirects *redirects, const json_t *event, bo
   char *line = line_of(event);
   if (!redirects->told)
     redirects->told = json_object();
-  if (!json_object_get(redirects->told, line)) {
+  if (!json_object_get(redirects->told, line) && json_object_size(redirects->told) < MOST_TOLD) {
     json_object_set_new(redirects->told, line, json_true());
     fputs("forkhound: redirect: ", out);
     put_escaped(out, line);

@@ -267,6 +267,9 @@ render_summary(const struct style *style, const struct model *model)
   if (tally.suspect)
     fprintf(out, "; %u suspect%s", tally.suspect, tally.suspect == 1 ? "" : "s");
   put_waiting(out, model->waiting);
+  if (model->left_out)
+    fprintf(out, "; %zu event%s left out, beyond what may be kept", model->left_out,
+            model->left_out == 1 ? "" : "s");
   redirects_render_summary(out, &model->redirects);
   for (size_t i = 0; i < model->blind_count; i++) {
     fputs(i ? ", " : "; blind spots: ", out);

@@ -34,7 +34,10 @@ replay(const struct options *options)
     die("%s: %m", name);
   struct session session;
   session_open(&session, options, stdout);
-  if (!tail_read(&tail, session_line, &session))
+  enum tail_result result;
+  while ((result = tail_read(&tail, session_line, &session)) == TAIL_MORE)
+    continue;
+  if (result == TAIL_FAILED)
     die("%s: %m", name);
   tail_finish(&tail, session_line, &session);
   session_tick(&session, session.model.last_ns);

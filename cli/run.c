@@ -37,6 +37,7 @@ static const long long READING_LAG_NS = 20000000;
 static const long long NOTICE_AFTER_NS = 100000000;
 static const long long LINGER_LOOK_NS = 50000000;
 static const long long MOST_WAIT_NS = 10000000000;
+enum { MOST_LAST_READS = 64 };  // of 32 MiB, after the end: something may still be writing
 
 struct driver {
   const struct options *options;
@@ -51,6 +52,7 @@ struct driver {
   struct linger linger;
   struct grace grace;
   bool given_up;
+  bool more_events;                                         // could be read at once
   long long next_look_ns, next_forks_ns, next_coverage_ns;  // CLOCK_MONOTONIC
   long long notice_ns;  // when to ask for notice of changes; 0: done
   pid_t *doomed;        // to be killed for what was found
@@ -84,8 +86,10 @@ static void
 read_events(struct driver *driver)
 {
   size_t blind = driver->session.model.blind_count;
-  if (!tail_read(&driver->tail, session_line, &driver->session))
+  enum tail_result result = tail_read(&driver->tail, session_line, &driver->session);
+  if (result == TAIL_FAILED)
     die("%s: %m", rundir_events());
+  driver->more_events = result == TAIL_MORE;
   if (driver->session.model.blind_count != blind) {
     driver->coverage.interval_ns = COVERAGE_FIRST_NS;
     driver->next_coverage_ns = clock_ns(CLOCK_MONOTONIC) + COVERAGE_FIRST_NS;
@@ -228,7 +232,7 @@ look_at_programs(struct driver *driver)
 static int
 poll_timeout(const struct driver *driver)
 {
-  long long wait = driver->changes < 0 ? 20000000 : LLONG_MAX;
+  long long wait = driver->more_events ? 0 : driver->changes < 0 ? 20000000 : LLONG_MAX;
   long long deadline = model_deadline_ns(&driver->session.model);
   if (deadline >= 0) {
     long long left = deadline + READING_LAG_NS - clock_ns(CLOCK_REALTIME);
@@ -345,7 +349,8 @@ finish(struct driver *driver)
   read_events(driver);
   watch_sweep(&driver->children, &driver->session.model);
   note_vanished_children(driver);
-  read_events(driver);
+  for (int i = 0; i < MOST_LAST_READS && (i == 0 || driver->more_events); i++)
+    read_events(driver);
   int status = run_end(&driver->session, &driver->tail, driver->job.status,
                        driver->given_up           ? END_GIVEN_UP
                        : driver->limit.reached_ns ? END_TIME_LIMIT

@@ -68,7 +68,7 @@ find_library(void)
 static void
 read_events(struct driver *driver)
 {
-  if (!tail_read(&driver->tail, session_line, &driver->session))
+  if (tail_read(&driver->tail, session_line, &driver->session) == TAIL_FAILED)
     die("%s: %m", rundir_events());
 }
 

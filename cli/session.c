@@ -263,17 +263,52 @@ session_event(struct session *session, json_t *event)
   struct fork_record *decided = model_add(&session->model, event);
   if (decided)
     report(session, decided);
-  if (!strcmp(get_string(event, "event"), "deadlock") ||
-      !strcmp(get_string(event, "event"), "suspect"))
+  if ((!strcmp(get_string(event, "event"), "deadlock") ||
+       !strcmp(get_string(event, "event"), "suspect")) &&
+      model_may_keep(&session->model))
     report_finding(session, event);
+  model_shorten(&session->model, event);
+  session->model.next_bytes = 0;
   json_decref(event);
+}
+
+// Whether its values would take far more memory than its text, as numbers do: an estimate, by their
+// separators.
+static bool
+is_heavy(const char *line, size_t length)
+{
+  static const size_t MOST = 128 << 20;
+  size_t bytes = 0;
+  for (size_t i = 0; i < length && bytes <= MOST; i++) {
+    switch (line[i]) {
+    case '{': bytes += 320; break;
+    case ':': bytes += 128; break;
+    case '[': bytes += 128; break;
+    case ',': bytes += 48; break;
+    default: break;
+    }
+  }
+  return bytes > MOST;
+}
+
+static void
+leave_out_line(struct session *session, size_t length, size_t number)
+{
+  if (session->left_out_lines++ == 0)
+    message("event %zu%s: left out", number,
+            length ? " is longer than 16 MB, or holds too many values" : " is a hole in the file");
 }
 
 void
 session_line(void *context, const char *line, size_t length, size_t number)
 {
   struct session *session = context;
+  if (!line || is_heavy(line, length)) {
+    leave_out_line(session, length, number);
+    return;
+  }
   json_t *event = json_loadb(line, length, JSON_ALLOW_NUL, NULL);
+  session->model.next_bytes = length;
   if (!get_string(event, "event")) {
     json_decref(event);
     if (session->bad_count < MOST_BAD_LINES)

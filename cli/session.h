@@ -23,6 +23,7 @@ struct session {
   json_t *hazards;
   size_t bad_lines[MOST_BAD_LINES];  // numbers of the first lines that were no whole events
   size_t bad_count;                  // of all of them
+  size_t left_out_lines;             // too long, or holes
 };
 
 // Opens the files; `stream` is where reports without a FILE go.

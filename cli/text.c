@@ -116,6 +116,13 @@ harmless(unsigned code)
          !(code >= 0x2066 && code <= 0x2069);
 }
 
+// A line that begins so, perhaps after blanks, is a command to GitHub's or Azure's runner.
+static bool
+is_command(const char *text)
+{
+  return !strncmp(text, "::", 2) || !strncmp(text, "##[", 3);
+}
+
 char *
 escaped(const char *text)
 {
@@ -123,6 +130,10 @@ escaped(const char *text)
     text = "";
   char *result = xrealloc(NULL, 4 * strlen(text) + 1);
   char *to = result;
+  while (*text == ' ')
+    *to++ = *text++;
+  if (is_command(text))
+    to += sprintf(to, "\\x%02x", *text++);
   for (const unsigned char *s = (const unsigned char *)text; *s;) {
     unsigned code;
     size_t length = utf8(s, &code);
