@@ -6,6 +6,7 @@
 #include "stack.h"
 #include "text.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,6 +215,21 @@ put_waiting(FILE *out, const json_t *waiting)
   }
 }
 
+static const char *
+fault_name(int signal)
+{
+  switch (signal) {
+  case SIGSEGV: return "SIGSEGV";
+  case SIGBUS: return "SIGBUS";
+  case SIGILL: return "SIGILL";
+  case SIGFPE: return "SIGFPE";
+  case SIGABRT: return "SIGABRT";
+  case SIGSYS: return "SIGSYS";
+  case SIGTRAP: return "SIGTRAP";
+  default: return "a signal";
+  }
+}
+
 // "; 3 children ended by a fault: SIGSEGV, forked at app.py:12 in main, ..."; with -v all of them.
 static void
 put_faults(FILE *out, const struct model *model, unsigned count, bool all)
@@ -225,10 +241,9 @@ put_faults(FILE *out, const struct model *model, unsigned count, bool all)
     const struct fork_record *fork = model->forks[i];
     if (!fork->fault)
       continue;
-    const char *name = sigabbrev_np(fork->fault);
     char *place = render_place(fork), *safe = escaped(place);
-    fprintf(out, "%s child %lld by SIG%s, forked at %s", shown++ ? "," : "", fork->child,
-            name ? name : "?", safe);
+    fprintf(out, "%s child %lld by %s, forked at %s", shown++ ? "," : "", fork->child,
+            fault_name(fork->fault), safe);
     free(place);
     free(safe);
   }
