@@ -41,7 +41,7 @@ def mutated_event(event, others, rng):
         if how < 0.5:
             node[key] = value(rng)
         elif how < 0.7:
-            node[key] = rng.choice(list(rng.choice(others).values()))
+            node[key] = json.loads(json.dumps(rng.choice(list(rng.choice(others).values()))))
         elif isinstance(node, dict) and how < 0.85:
             node.pop(key)
         elif isinstance(node, dict):
