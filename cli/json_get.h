@@ -14,7 +14,7 @@ get_string(const json_t *object, const char *key)
 static inline long long
 get_integer(const json_t *object, const char *key)
 {
-  static const long long most = 1LL << 60;
+  static const long long most = (1LL << 62) - 1;
   long long value = (long long)json_integer_value(json_object_get(object, key));
   return value > most ? most : value < -most ? -most : value;
 }
