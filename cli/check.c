@@ -2,6 +2,7 @@
 #include "file_capabilities.h"
 #include "find_command.h"
 #include "loader_name.h"
+#include "regular_file.h"
 #include "text.h"
 
 #include <elf.h>
@@ -124,7 +125,7 @@ check_command(const char *command, const char *library)
 {
   struct check check = {.path = find_command(command)};
   for (int depth = 0; check.path; depth++) {
-    int fd = open(check.path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open_regular(check.path);
     char *interpreter = fd < 0 || depth > 4 ? NULL : script_interpreter(fd);
     if (!interpreter) {
       if (fd >= 0)

@@ -79,3 +79,11 @@ compile_unit(Dwfl_Module *module, struct unit_ranges **ranges, Dwarf_Addr addres
   const struct range *range = find(*ranges, address);
   return range ? range->unit : NULL;
 }
+
+void
+unit_ranges_free(struct unit_ranges *ranges)
+{
+  if (ranges)
+    free(ranges->list);
+  free(ranges);
+}

@@ -7,7 +7,8 @@
 // (.debug_aranges, which clang and Go do not write) has no right answer to.
 struct unit_ranges;
 
-// The unit, or NULL; *bias as of dwfl_module_addrdie(). `*ranges` is NULL at first, and lives as
-// long as the module.
+// The unit, or NULL; *bias as of dwfl_module_addrdie(). `*ranges` is NULL at first, and to be
+// freed with the module.
 Dwarf_Die *compile_unit(Dwfl_Module *module, struct unit_ranges **ranges, Dwarf_Addr address,
                         Dwarf_Addr *bias);
+void unit_ranges_free(struct unit_ranges *ranges);

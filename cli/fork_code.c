@@ -1,8 +1,9 @@
 #include "fork_code.h"
 #include "procfs.h"
+#include "regular_file.h"
+#include "symbolizer.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,28 +32,38 @@ find_in_section(Elf *elf, Elf_Scn *section, struct fork_code *code)
   return false;
 }
 
-// As offsets from where the file begins in memory: a shared library is linked at 0.
+bool
+fork_code_in_file(const char *path, struct fork_code *code)
+{
+  bool found = false;
+  elf_version(EV_CURRENT);
+  int fd = open_regular(path);
+  Elf *elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ, NULL);
+  for (Elf_Scn *section = NULL; elf && !found && (section = elf_nextscn(elf, section));)
+    found = find_in_section(elf, section, code);
+  if (elf)
+    elf_end(elf);
+  if (fd >= 0)
+    close(fd);
+  return found && code->end > 0;
+}
+
 static bool
 find_in_file(const char *path, struct fork_code *code)
 {
   static char last_path[256];
   static struct fork_code last;
-  if (!strcmp(path, last_path)) {
-    *code = last;
-    return last.end > 0;
+  if (strcmp(path, last_path) != 0) {
+    json_int_t start, end;
+    json_t *answer = symbolizer_ask(json_pack("{s:s}", "fork_code", path), NULL, NULL);
+    if (!answer)
+      return false;
+    last = (struct fork_code){0};
+    if (!json_unpack(answer, "[I, I]", &start, &end))
+      last = (struct fork_code){(uint64_t)start, (uint64_t)end};
+    snprintf(last_path, sizeof last_path, "%s", path);
+    json_decref(answer);
   }
-  last = (struct fork_code){0};
-  snprintf(last_path, sizeof last_path, "%s", path);
-  elf_version(EV_CURRENT);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  Elf *elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ, NULL);
-  for (Elf_Scn *section = NULL; elf && (section = elf_nextscn(elf, section));)
-    if (find_in_section(elf, section, &last))
-      break;
-  if (elf)
-    elf_end(elf);
-  if (fd >= 0)
-    close(fd);
   *code = last;
   return last.end > 0;
 }

@@ -1,8 +1,9 @@
 #include "imports.h"
 #include "procfs.h"
+#include "regular_file.h"
+#include "symbolizer.h"
 #include "text.h"
 
-#include <fcntl.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,13 @@
 
 // All of them lead to one place of libc (<setjmp.h>; the last with _FORTIFY_SOURCE).
 static const struct wanted {
-  const char *functions[6], *left_out[6];  // modules: by the beginning of their names
-} long_jumps = {{"longjmp", "_longjmp", "siglongjmp", "__longjmp_chk"},
+  const char *name, *functions[6], *left_out[6];  // modules: by the beginning of their names
+} long_jumps = {"long jumps",
+                {"longjmp", "_longjmp", "siglongjmp", "__longjmp_chk"},
                 {"libc.so", "libpthread.so", "ld-linux", "libforkhound.so"}},
   // The interpreter itself gives a state to the threads that it starts only.
-    python_states = {{"PyGILState_Ensure", "PyThreadState_New", "Py_NewInterpreter",
+    python_states = {"states of Python",
+                     {"PyGILState_Ensure", "PyThreadState_New", "Py_NewInterpreter",
                       "Py_NewInterpreterFromConfig", "PyThread_release_lock"},
                      {"libpython", "python", "libc.so", "ld-linux", "libforkhound.so"}};
 
@@ -56,7 +59,7 @@ static bool
 module_calls(const struct wanted *wanted, pid_t pid, const char *path)
 {
   char *name = xasprintf("/proc/%d/root%s", (int)pid, path);
-  int fd = open(name, O_RDONLY | O_CLOEXEC);
+  int fd = open_regular(name);
   free(name);
   Elf *elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ_MMAP, NULL);
   bool calls = !elf || elf_kind(elf) != ELF_K_ELF || imports(wanted, elf);
@@ -100,9 +103,10 @@ module_path(const struct wanted *wanted, char *line)
   return permissions && path && permissions[3] == 'x' && !is_left_out(wanted, path) ? path : NULL;
 }
 
-static bool
-some_module_calls(const struct wanted *wanted, pid_t pid)
+bool
+imports_any(const char *name, pid_t pid)
 {
+  const struct wanted *wanted = !strcmp(name, long_jumps.name) ? &long_jumps : &python_states;
   char *maps = procfs_read(pid, 0, "maps"), *rest = NULL;
   bool calls = !maps;
   elf_version(EV_CURRENT);
@@ -112,6 +116,16 @@ some_module_calls(const struct wanted *wanted, pid_t pid)
     calls = path && module_calls(wanted, pid, path);
   }
   free(maps);
+  return calls;
+}
+
+static bool
+some_module_calls(const struct wanted *wanted, pid_t pid)
+{
+  json_t *answer =
+      symbolizer_ask(json_pack("{s:s, s:i}", "imports", wanted->name, "pid", (int)pid), NULL, NULL);
+  bool calls = !json_is_false(answer);
+  json_decref(answer);
   return calls;
 }
 

@@ -12,3 +12,6 @@ bool calls_long_jump(pid_t pid);
 // Python's a state of it, or release a lock of CPython without one. True also where that cannot be
 // told.
 bool gives_python_states(pid_t pid);
+
+// The same by its name, in the symbolizer, which maps the modules.
+bool imports_any(const char *name, pid_t pid);

@@ -1,6 +1,8 @@
 #include "own_process.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,13 +26,27 @@ own_process_fork(void)
 }
 
 void
+own_process_settle(const char *name, int fd)
+{
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  prctl(PR_SET_NAME, name);
+  setsid();
+  if (chdir("/") || dup2(fd, 0) < 0 || close_range(1, ~0u, 0))
+    _exit(1);
+}
+
+int
 own_process_wait(pid_t pid)
 {
-  while (waitpid(pid, NULL, (int)__WCLONE) < 0 && errno == EINTR)
+  int status = 0;
+  while (waitpid(pid, &status, (int)__WCLONE) < 0 && errno == EINTR)
     continue;
   for (int i = 0; i < MOST; i++)
     if (pids[i] == pid)
       pids[i] = 0;
+  return status;
 }
 
 bool

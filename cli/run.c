@@ -20,6 +20,7 @@
 #include "watch.h"
 #include "tail.h"
 #include "text.h"
+#include "symbolizer.h"
 #include "time_limit.h"
 #include "tree.h"
 
@@ -405,6 +406,7 @@ run(const struct options *options)
   if (!procfs_is_own())
     message("/proc is not there, or not that of this PID namespace: children are not watched");
   time_limit_begin(&driver.limit, options->time_limit);
+  symbolizer_limit(driver.limit.next_ns);
   int error = launch(&driver.job, options->command, environment);
   int status;
   if (error) {
@@ -414,6 +416,7 @@ run(const struct options *options)
     watch(&driver);
     status = finish(&driver);
   }
+  symbolizer_end();
   rundir_end();
   return status;
 }

@@ -5,8 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 void
@@ -30,14 +28,8 @@ static int alive = -1;  // open as long as we live
 static _Noreturn void
 keep_tidy(int driver_lives)
 {
-  sigset_t none;
   char byte;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  prctl(PR_SET_NAME, "forkhound-tidy");
-  setsid();
-  if (chdir("/") || dup2(driver_lives, 0) < 0 || close_range(1, ~0u, 0))
-    _exit(1);
+  own_process_settle("forkhound-tidy", driver_lives);
   while (read(0, &byte, 1) < 0 && errno == EINTR)
     continue;
   rundir_remove();
