@@ -41,7 +41,7 @@ waited(pid_t child, const int *status)
 FH_EXPORT pid_t
 wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
-  int own;
+  int own = 0;
 
   fh_real_resolve();
   status = status ? status : &own;
@@ -51,7 +51,7 @@ wait4(pid_t pid, int *status, int options, struct rusage *usage)
 FH_EXPORT pid_t
 wait3(int *status, int options, struct rusage *usage)
 {
-  int own;
+  int own = 0;
 
   fh_real_resolve();
   status = status ? status : &own;
@@ -61,7 +61,7 @@ wait3(int *status, int options, struct rusage *usage)
 FH_EXPORT pid_t
 waitpid(pid_t pid, int *status, int options)
 {
-  int own;
+  int own = 0;
 
   fh_real_resolve();
   status = status ? status : &own;
@@ -71,7 +71,7 @@ waitpid(pid_t pid, int *status, int options)
 FH_EXPORT pid_t
 wait(int *status)
 {
-  int own;
+  int own = 0;
 
   fh_real_resolve();
   status = status ? status : &own;
