@@ -411,7 +411,6 @@ run(const struct options *options)
     watch(&driver);
     status = finish(&driver);
   }
-  symbolizer_end();
   rundir_end();
   return status;
 }

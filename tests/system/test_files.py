@@ -125,6 +125,25 @@ def test_symbolizer_is_apart():
     assert not Path(f"/proc/{pid}").exists()
 
 
+def test_symbolizer_reads_no_memory():
+    """Yama lets what is above a process read it: the command, not its symbolizer."""
+    with subprocess.Popen([build_program("locks"), "normal"], start_new_session=True) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            run = execute(["strace", "-f", "-s", "200", COMMAND, "diagnose", process.pid])
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert run.returncode == 66 and "wait_in_child" in run.stdout and "locks.c:" in run.stdout, run.stdout
+    (pid,) = re.findall(r'\[pid +(\d+)\] prctl\(PR_SET_NAME, "forkhound-names"', run.stderr)
+    lines = [line for line in run.stderr.splitlines() if re.match(rf"\[pid +{pid}\]", line)]
+    assert [line for line in lines if "locks" in line and "openat" in line], "nothing read?"
+    assert not [line for line in lines if re.search(r"process_vm_readv|ptrace|/mem\"", line)], lines
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def descend_and_kill(pid):
     try:
         if Path(f"/proc/{pid}/comm").read_text() == "forkhound-tidy\n":
