@@ -416,7 +416,6 @@ run(const struct options *options)
     watch(&driver);
     status = finish(&driver);
   }
-  symbolizer_end();
   rundir_end();
   return status;
 }

@@ -27,8 +27,27 @@ static struct {
   pid_t pid;  // 0: there is none
   int fd, timeouts;
   long long limit_ns;
-  bool told;
+  bool told, at_exit;
 } it;
+
+// Returns its status, as waitpid() has it.
+static int
+end(void)
+{
+  close(it.fd);
+  kill(it.pid, SIGKILL);
+  int status = own_process_wait(it.pid);
+  it.pid = 0;
+  return status;
+}
+
+// Otherwise it would be left to others to reap it.
+static void
+end_at_exit(void)
+{
+  if (it.pid)
+    end();
+}
 
 static bool
 begin(void)
@@ -48,25 +67,9 @@ begin(void)
     return false;
   }
   it.fd = ends[0];
+  if (!it.at_exit)
+    it.at_exit = !atexit(end_at_exit);
   return true;
-}
-
-// Returns its status, as waitpid() has it.
-static int
-end(void)
-{
-  close(it.fd);
-  kill(it.pid, SIGKILL);
-  int status = own_process_wait(it.pid);
-  it.pid = 0;
-  return status;
-}
-
-void
-symbolizer_end(void)
-{
-  if (it.pid)
-    end();
 }
 
 void

@@ -1,7 +1,7 @@
 // A process of the command's own for what reads files that programs chose: libelf and libdw map
 // and parse them. What ends it, or keeps it for longer than some seconds, costs the answer to one
 // question; it is begun again at the next. It has limits of memory and descriptors, reads regular
-// files only, and begins with the first question.
+// files only, begins with the first question, and ends with the command.
 #pragma once
 
 #include <jansson.h>
@@ -31,4 +31,3 @@ json_t *symbolizer_ask(json_t *question, const struct symbolizer_memory *memory,
 
 // When no answer is worth to be awaited for long any more (CLOCK_MONOTONIC); 0: never.
 void symbolizer_limit(long long at_ns);
-void symbolizer_end(void);

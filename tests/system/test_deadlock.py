@@ -254,9 +254,10 @@ def left_behind(command, *options, sent=None):
 
 
 def children_of(pid):
-    """But for the command's own, which clears up after it."""
+    """But for the command's own."""
+    own = ("forkhound-tidy\n", "forkhound-names\n")
     pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(p) for p in pids if Path(f"/proc/{p}/comm").read_text() != "forkhound-tidy\n"]
+    return [int(p) for p in pids if Path(f"/proc/{p}/comm").read_text() not in own]
 
 
 def test_stuck_child_of_a_command_that_has_ended():
