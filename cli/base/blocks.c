@@ -1,6 +1,6 @@
 #include "blocks.h"
 #include "clock.h"
-#include "text.h"
+#include "message.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
-#include "tail.h"
-#include "text.h"
+#include "line_tail.h"
+#include "message.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "text.h"
+#include "message.h"
 
 #include <errno.h>
 #include <stdarg.h>

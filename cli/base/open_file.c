@@ -1,5 +1,5 @@
 #include "open_file.h"
-#include "text.h"
+#include "message.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // The options of `forkhound run` and `forkhound report`.
 #pragma once
 
-#include "env_options.h"
+#include "common/config/env_options.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 // Processes of the command's own, which are none of the tree that it watches: wait() of the job
-// does not see them, and neither do the functions of tree.h.
+// does not see them, and neither do the functions of process_tree.h.
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 #include "diagnose.h"
-#include "text.h"
+#include "base/message.h"
 
 int
 diagnose(const struct options *options)

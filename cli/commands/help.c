@@ -1,7 +1,7 @@
 #include "help.h"
-#include "env_options.h"
-#include "sites_known.h"
-#include "text_buffer.h"
+#include "common/config/env_options.h"
+#include "common/config/builtin_site_rules.h"
+#include "common/text/text_buffer.h"
 
 #include <stdio.h>
 #include <string.h>

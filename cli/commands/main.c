@@ -1,11 +1,11 @@
 // forkhound: command dispatch.
 #include "diagnose.h"
 #include "help.h"
-#include "options.h"
-#include "replay.h"
+#include "base/options.h"
+#include "report.h"
 #include "run.h"
-#include "symbolize.h"
-#include "text.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <fcntl.h>
 #include <stdio.h>

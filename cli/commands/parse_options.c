@@ -1,7 +1,7 @@
-#include "options.h"
+#include "base/options.h"
 #include "help.h"
-#include "text.h"
-#include "text_buffer.h"
+#include "base/message.h"
+#include "common/text/text_buffer.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
-#include "replay.h"
-#include "session.h"
-#include "tail.h"
-#include "text.h"
+#include "report.h"
+#include "session/session.h"
+#include "base/line_tail.h"
+#include "base/message.h"
 
 #include <fcntl.h>
 #include <stdio.h>

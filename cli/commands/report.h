@@ -1,7 +1,7 @@
 // `forkhound report`
 #pragma once
 
-#include "options.h"
+#include "base/options.h"
 
 // Returns the exit status.
 int replay(const struct options *options);

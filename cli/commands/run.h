@@ -1,7 +1,7 @@
 // `forkhound run`
 #pragma once
 
-#include "options.h"
+#include "base/options.h"
 
 // Returns the exit status.
 int run(const struct options *options);

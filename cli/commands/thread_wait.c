@@ -1,9 +1,9 @@
 #include "thread_wait.h"
-#include "lock.h"
-#include "procfs.h"
-#include "proof_parts.h"
-#include "render_parts.h"
-#include "text.h"
+#include "inspect/lock.h"
+#include "process/procfs.h"
+#include "prove/finding.h"
+#include "report/text_parts.h"
+#include "base/message.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 // What a thread of another process does, in words.
 #pragma once
 
-#include "live_stack.h"
-#include "wait_state.h"
+#include "inspect/live_stack.h"
+#include "process/wait_state.h"
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 #include "coverage.h"
-#include "procfs.h"
-#include "text.h"
+#include "process/procfs.h"
+#include "base/message.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-#include "fork_code.h"
-#include "procfs.h"
-#include "regular_file.h"
-#include "symbolizer.h"
+#include "fork_function.h"
+#include "process/procfs.h"
+#include "base/regular_file.h"
+#include "symbolizer/symbolizer.h"
 
 #include <elf.h>
 #include <gelf.h>

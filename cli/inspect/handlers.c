@@ -1,9 +1,9 @@
 #include "handlers.h"
-#include "json_get.h"
+#include "base/json_fields.h"
 #include "live_stack.h"
-#include "procfs.h"
-#include "text.h"
-#include "tracer.h"
+#include "process/procfs.h"
+#include "base/message.h"
+#include "process/ptrace_step.h"
 
 #include <errno.h>
 #include <signal.h>

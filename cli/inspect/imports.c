@@ -1,8 +1,8 @@
 #include "imports.h"
-#include "procfs.h"
-#include "regular_file.h"
-#include "symbolizer.h"
-#include "text.h"
+#include "process/procfs.h"
+#include "base/regular_file.h"
+#include "symbolizer/symbolizer.h"
+#include "base/message.h"
 
 #include <gelf.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-#include "evidence.h"
-#include "json_get.h"
+#include "inherited_threads.h"
+#include "base/json_fields.h"
 #include "live_python.h"
 #include "live_stack.h"
-#include "procfs.h"
-#include "text.h"
-#include "thread_state.h"
+#include "process/procfs.h"
+#include "base/message.h"
+#include "common/wire/captured_thread.h"
 
 #include <stdlib.h>
 #include <string.h>

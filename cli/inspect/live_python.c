@@ -1,9 +1,9 @@
 #include "live_python.h"
-#include "elf_section.h"
-#include "json_get.h"
-#include "procfs.h"
-#include "python_record.h"
-#include "text.h"
+#include "common/binary/elf_section.h"
+#include "base/json_fields.h"
+#include "process/procfs.h"
+#include "common/cpython/fork_record.h"
+#include "base/message.h"
 
 #include <stddef.h>
 #include <stdint.h>

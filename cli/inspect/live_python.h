@@ -1,8 +1,8 @@
 // The Python frames of a live process, read from its memory while it runs.
 #pragma once
 
-#include "python.h"
-#include "wait_state.h"
+#include "common/cpython/reader.h"
+#include "process/wait_state.h"
 
 #include <jansson.h>
 #include <stdbool.h>

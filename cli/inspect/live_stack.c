@@ -1,9 +1,9 @@
 #include "live_stack.h"
-#include "procfs.h"
+#include "process/procfs.h"
 #include "registers.h"
-#include "symbolizer.h"
-#include "text.h"
-#include "tracer.h"
+#include "symbolizer/symbolizer.h"
+#include "base/message.h"
+#include "process/ptrace_step.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -1,11 +1,11 @@
 #include "lock.h"
-#include "function_name.h"
-#include "json_get.h"
-#include "lock_words.h"
-#include "procfs.h"
-#include "stack.h"
-#include "symbolize.h"
-#include "text.h"
+#include "symbols/function_name.h"
+#include "base/json_fields.h"
+#include "lock_layout.h"
+#include "process/procfs.h"
+#include "report/print_stack.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <string.h>
 

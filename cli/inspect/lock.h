@@ -1,7 +1,7 @@
 // What kind of lock a futex word belongs to, and who owns it.
 #pragma once
 
-#include "wait_state.h"
+#include "process/wait_state.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-#include "lock_words.h"
-#include "procfs.h"
+#include "lock_layout.h"
+#include "process/procfs.h"
 
 #include <linux/futex.h>
 #include <string.h>

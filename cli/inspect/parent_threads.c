@@ -1,10 +1,10 @@
 #include "parent_threads.h"
-#include "json_get.h"
+#include "base/json_fields.h"
 #include "live_python.h"
 #include "live_stack.h"
-#include "procfs.h"
+#include "process/procfs.h"
 #include "registers.h"
-#include "wait_state.h"
+#include "process/wait_state.h"
 
 #include <limits.h>
 #include <stdlib.h>

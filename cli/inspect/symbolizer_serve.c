@@ -1,13 +1,13 @@
-#include "blocks.h"
-#include "debug_names.h"
-#include "fork_code.h"
+#include "base/blocks.h"
+#include "symbolizer/debug_names.h"
+#include "fork_function.h"
 #include "imports.h"
-#include "json_get.h"
-#include "own_process.h"
+#include "base/json_fields.h"
+#include "base/own_process.h"
 #include "registers.h"
-#include "symbolizer_parts.h"
-#include "text.h"
-#include "unwind.h"
+#include "symbolizer/symbolizer_internal.h"
+#include "base/message.h"
+#include "symbolizer/unwind.h"
 
 #include <fcntl.h>
 #include <signal.h>

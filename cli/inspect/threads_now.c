@@ -1,8 +1,8 @@
 #include "threads_now.h"
-#include "json_get.h"
+#include "base/json_fields.h"
 #include "live_python.h"
 #include "live_stack.h"
-#include "procfs.h"
+#include "process/procfs.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-#include "instruction.h"
-#include "text.h"
+#include "x86_instruction.h"
+#include "base/message.h"
 
 #include <capstone/capstone.h>
 #include <dlfcn.h>

@@ -1,9 +1,9 @@
-#include "check.h"
-#include "file_capabilities.h"
+#include "check_command.h"
+#include "common/binary/file_capabilities.h"
 #include "find_command.h"
-#include "loader_name.h"
-#include "regular_file.h"
-#include "text.h"
+#include "common/binary/loader_name.h"
+#include "base/regular_file.h"
+#include "base/message.h"
 
 #include <elf.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-#include "check.h"
+#include "check_command.h"
 #include "find_command.h"
-#include "system_darwin.h"
-#include "text.h"
+#include "process/system_darwin.h"
+#include "base/message.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 #include "command_environment.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

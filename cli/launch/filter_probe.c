@@ -1,5 +1,5 @@
 #include "filter_probe.h"
-#include "procfs.h"
+#include "process/procfs.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>

@@ -1,5 +1,5 @@
 #include "find_command.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-#include "installed.h"
-#include "text.h"
+#include "installed_paths.h"
+#include "base/message.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "job.h"
-#include "text.h"
-#include "tracer.h"
+#include "base/message.h"
+#include "process/ptrace_step.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "job_darwin.h"
 #include "find_command.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

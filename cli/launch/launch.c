@@ -1,8 +1,8 @@
 #include "launch.h"
 #include "command_environment.h"
-#include "installed.h"
-#include "rundir.h"
-#include "text.h"
+#include "installed_paths.h"
+#include "run_directory.h"
+#include "base/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

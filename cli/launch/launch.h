@@ -2,7 +2,7 @@
 #pragma once
 
 #include "job.h"
-#include "options.h"
+#include "base/options.h"
 
 // The environment of the command, with what loads the library, names the event file and tells the
 // library its options; `library` is NULL to leave LD_PRELOAD as it is. Needs the run directory.

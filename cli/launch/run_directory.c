@@ -1,5 +1,5 @@
-#include "rundir.h"
-#include "text.h"
+#include "run_directory.h"
+#include "base/message.h"
 
 #include <dirent.h>
 #include <fcntl.h>

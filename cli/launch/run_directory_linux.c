@@ -1,7 +1,7 @@
 #include "filter_probe.h"
-#include "own_process.h"
-#include "rundir.h"
-#include "text.h"
+#include "base/own_process.h"
+#include "run_directory.h"
+#include "base/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

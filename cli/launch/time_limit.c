@@ -1,6 +1,6 @@
 #include "time_limit.h"
-#include "clock.h"
-#include "text.h"
+#include "base/clock.h"
+#include "base/message.h"
 
 #include <signal.h>
 

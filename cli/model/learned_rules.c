@@ -1,8 +1,8 @@
-#include "learned.h"
-#include "open_file.h"
-#include "json_get.h"
-#include "text.h"
-#include "text_buffer.h"
+#include "learned_rules.h"
+#include "base/open_file.h"
+#include "base/json_fields.h"
+#include "base/message.h"
+#include "common/text/text_buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // What was learned of the places that fork, and the file that keeps it.
 #pragma once
 
-#include "sites.h"
+#include "common/config/site_rules.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 #include "model.h"
-#include "json_get.h"
-#include "model_site.h"
-#include "text.h"
+#include "base/json_fields.h"
+#include "model_internal.h"
+#include "base/message.h"
 
 #include <stdio.h>
 #include <stdlib.h>

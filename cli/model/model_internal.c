@@ -1,6 +1,6 @@
-#include "model_site.h"
-#include "json_get.h"
-#include "text.h"
+#include "model_internal.h"
+#include "base/json_fields.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

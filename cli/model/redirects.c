@@ -1,6 +1,6 @@
 #include "redirects.h"
-#include "json_get.h"
-#include "text.h"
+#include "base/json_fields.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

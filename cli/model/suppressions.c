@@ -1,8 +1,8 @@
-#include "suppress.h"
-#include "open_file.h"
-#include "json_get.h"
-#include "pattern.h"
-#include "text.h"
+#include "suppressions.h"
+#include "base/open_file.h"
+#include "base/json_fields.h"
+#include "common/text/pattern.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

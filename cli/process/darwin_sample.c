@@ -1,5 +1,5 @@
-#include "sample.h"
-#include "text.h"
+#include "darwin_sample.h"
+#include "base/message.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "inner_process.h"
-#include "clock.h"
+#include "base/clock.h"
 #include "procfs.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <limits.h>
 #include <stdlib.h>

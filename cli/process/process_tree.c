@@ -1,7 +1,7 @@
-#include "tree.h"
-#include "own_process.h"
+#include "process_tree.h"
+#include "base/own_process.h"
 #include "procfs.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <ctype.h>
 #include <dirent.h>

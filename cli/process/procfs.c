@@ -1,5 +1,5 @@
 #include "procfs.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-#include "tracer.h"
-#include "clock.h"
+#include "ptrace_step.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdint.h>

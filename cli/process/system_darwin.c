@@ -1,5 +1,5 @@
 #include "system_darwin.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <limits.h>
 #include <mach-o/dyld.h>

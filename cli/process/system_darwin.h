@@ -1,7 +1,7 @@
 // What the command asks of macOS itself.
 #pragma once
 
-#include "protection.h"
+#include "common/binary/macho_protection.h"
 
 // The path of this program; the caller frees it.
 char *system_own_path(void);

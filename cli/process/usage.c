@@ -1,7 +1,7 @@
 #include "usage.h"
 #include "procfs.h"
-#include "text.h"
-#include "tree.h"
+#include "base/message.h"
+#include "process_tree.h"
 
 #include <stdlib.h>
 #include <string.h>

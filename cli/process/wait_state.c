@@ -1,6 +1,6 @@
 #include "wait_state.h"
 #include "procfs.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <linux/futex.h>
 #include <signal.h>

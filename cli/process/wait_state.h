@@ -28,7 +28,7 @@ enum wait_kind {
   WAIT_FUTEX,        // every task sleeps without an end, at least one in a futex wait
   WAIT_PARTLY,       // some tasks sleep in futex waits without a timeout, others do not
   WAIT_FUTEX_TIMED,  // its first task sleeps in a futex wait with a timeout
-  WAIT_FILE,         // its first task waits for data, without a timeout: see own_end.h
+  WAIT_FILE,         // its first task waits for data, without a timeout: see self_wait.h
 };
 
 struct wait_state {

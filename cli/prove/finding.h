@@ -1,7 +1,7 @@
 // Parts that the proof of a deadlock and the suspicion of one share.
 #pragma once
 
-#include "lock.h"
+#include "inspect/lock.h"
 #include "proof.h"
 
 #include <stdbool.h>

@@ -1,12 +1,12 @@
 #include "polls.h"
-#include "json_get.h"
-#include "live_stack.h"
-#include "lock.h"
-#include "procfs.h"
-#include "proof_parts.h"
-#include "stack.h"
-#include "symbolize.h"
-#include "text.h"
+#include "base/json_fields.h"
+#include "inspect/live_stack.h"
+#include "inspect/lock.h"
+#include "process/procfs.h"
+#include "finding.h"
+#include "report/print_stack.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // Is a process deadlocked: does it wait for what nobody is left to do?
 #pragma once
 
-#include "wait_state.h"
+#include "process/wait_state.h"
 
 #include <jansson.h>
 #include <stdbool.h>

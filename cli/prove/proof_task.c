@@ -1,11 +1,11 @@
-#include "json_get.h"
-#include "live_stack.h"
-#include "procfs.h"
+#include "base/json_fields.h"
+#include "inspect/live_stack.h"
+#include "process/procfs.h"
 #include "proof.h"
-#include "proof_parts.h"
+#include "finding.h"
 #include "python_wait.h"
-#include "symbolize.h"
-#include "text.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 #include "python_wait.h"
-#include "imports.h"
-#include "json_get.h"
-#include "live_python.h"
-#include "procfs.h"
-#include "proof_parts.h"
-#include "text.h"
+#include "inspect/imports.h"
+#include "base/json_fields.h"
+#include "inspect/live_python.h"
+#include "process/procfs.h"
+#include "finding.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // Waits for locks of CPython's: who could still end one?
 #pragma once
 
-#include "wait_state.h"
+#include "process/wait_state.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
-#include "own_end.h"
-#include "procfs.h"
-#include "unix_peer.h"
+#include "self_wait.h"
+#include "process/procfs.h"
+#include "process/unix_peer.h"
 
 #include <dirent.h>
 #include <errno.h>

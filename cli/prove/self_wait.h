@@ -2,7 +2,7 @@
 // in the waiting process?
 #pragma once
 
-#include "wait_state.h"
+#include "process/wait_state.h"
 
 enum { OWN_END_MOST = 64 };
 

@@ -1,8 +1,8 @@
 #include "spin.h"
-#include "instruction.h"
-#include "procfs.h"
-#include "text.h"
-#include "tracer.h"
+#include "inspect/x86_instruction.h"
+#include "process/procfs.h"
+#include "base/message.h"
+#include "process/ptrace_step.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "stuck_task.h"
-#include "procfs.h"
-#include "text.h"
+#include "process/procfs.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // Which task of a process has been in one futex wait for long, whatever the others do.
 #pragma once
 
-#include "wait_state.h"
+#include "process/wait_state.h"
 
 struct stuck_task {
   struct task_wait wait;

@@ -1,10 +1,10 @@
 #include "suspicion.h"
-#include "live_stack.h"
-#include "lock.h"
-#include "procfs.h"
-#include "proof_parts.h"
-#include "symbolize.h"
-#include "text.h"
+#include "inspect/live_stack.h"
+#include "inspect/lock.h"
+#include "process/procfs.h"
+#include "finding.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <signal.h>
 #include <stdlib.h>

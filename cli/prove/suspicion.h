@@ -2,7 +2,7 @@
 // `suspect` event, symbolized, or NULL where what was seen can well end.
 #pragma once
 
-#include "own_end.h"
+#include "self_wait.h"
 #include "proof.h"
 #include "spin.h"
 #include "stuck_task.h"

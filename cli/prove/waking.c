@@ -1,11 +1,11 @@
-#include "handlers.h"
-#include "json_get.h"
-#include "lock.h"
-#include "procfs.h"
-#include "proof_parts.h"
+#include "inspect/handlers.h"
+#include "base/json_fields.h"
+#include "inspect/lock.h"
+#include "process/procfs.h"
+#include "finding.h"
 #include "python_wait.h"
-#include "symbolize.h"
-#include "text.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <signal.h>
 #include <stdlib.h>

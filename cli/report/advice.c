@@ -1,7 +1,7 @@
 #include "advice.h"
-#include "json_get.h"
-#include "python_stack.h"
-#include "text.h"
+#include "base/json_fields.h"
+#include "print_python.h"
+#include "base/message.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 #include "gen_suppressions.h"
-#include "json_get.h"
-#include "render.h"
-#include "stack.h"
-#include "symbolize.h"
-#include "text.h"
+#include "base/json_fields.h"
+#include "text_fork.h"
+#include "print_stack.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // Lines for a file of suppressions.
 #pragma once
 
-#include "model.h"
+#include "model/model.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
-#include "render_json.h"
-#include "json_get.h"
-#include "render.h"
+#include "json.h"
+#include "base/json_fields.h"
+#include "text_fork.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // The JSON report: one document.
 #pragma once
 
-#include "model.h"
+#include "model/model.h"
 
 #include <stdio.h>
 

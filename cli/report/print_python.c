@@ -1,8 +1,8 @@
-#include "python_stack.h"
-#include "json_get.h"
-#include "python_file.h"
-#include "stack.h"
-#include "text.h"
+#include "print_python.h"
+#include "base/json_fields.h"
+#include "common/cpython/source_owner.h"
+#include "print_stack.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

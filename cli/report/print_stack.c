@@ -1,8 +1,8 @@
-#include "stack.h"
-#include "function_name.h"
-#include "json_get.h"
-#include "python_stack.h"
-#include "text.h"
+#include "print_stack.h"
+#include "symbols/function_name.h"
+#include "base/json_fields.h"
+#include "print_python.h"
+#include "base/message.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 #include "advice.h"
-#include "json_get.h"
-#include "python_stack.h"
-#include "render.h"
-#include "render_parts.h"
-#include "stack.h"
-#include "text.h"
+#include "base/json_fields.h"
+#include "print_python.h"
+#include "text_fork.h"
+#include "text_parts.h"
+#include "print_stack.h"
+#include "base/message.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // The text report.
 #pragma once
 
-#include "model.h"
+#include "model/model.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
-#include "json_get.h"
-#include "render.h"
-#include "render_parts.h"
-#include "text.h"
+#include "base/json_fields.h"
+#include "text_fork.h"
+#include "text_parts.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 

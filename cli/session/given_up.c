@@ -1,8 +1,8 @@
 #include "given_up.h"
-#include "clock.h"
-#include "json_get.h"
-#include "procfs.h"
-#include "threads_now.h"
+#include "base/clock.h"
+#include "base/json_fields.h"
+#include "process/procfs.h"
+#include "inspect/threads_now.h"
 
 #include <stdlib.h>
 

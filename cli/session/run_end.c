@@ -1,8 +1,8 @@
 #include "run_end.h"
-#include "clock.h"
-#include "learned.h"
+#include "base/clock.h"
+#include "model/learned_rules.h"
 #include "session_notes.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <sys/wait.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "session.h"
-#include "tail.h"
+#include "base/line_tail.h"
 
 // Takes in the last events, writes the summary, and closes the session. Returns our exit status.
 // `status`: of waitpid(), the command's; `by`: who ended it.

@@ -1,11 +1,11 @@
 #include "session.h"
-#include "gen_suppressions.h"
-#include "json_get.h"
-#include "open_file.h"
-#include "render_json.h"
-#include "stack.h"
-#include "symbolize.h"
-#include "text.h"
+#include "report/gen_suppressions.h"
+#include "base/json_fields.h"
+#include "base/open_file.h"
+#include "report/json.h"
+#include "report/print_stack.h"
+#include "symbols/symbolize.h"
+#include "base/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

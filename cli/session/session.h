@@ -2,11 +2,11 @@
 // report as soon as an outcome is known.
 #pragma once
 
-#include "learned.h"
-#include "model.h"
-#include "options.h"
-#include "render.h"
-#include "suppress.h"
+#include "model/learned_rules.h"
+#include "model/model.h"
+#include "base/options.h"
+#include "report/text_fork.h"
+#include "model/suppressions.h"
 
 enum { MOST_BAD_LINES = 10 };
 

@@ -1,6 +1,6 @@
 #include "session_notes.h"
-#include "clock.h"
-#include "text.h"
+#include "base/clock.h"
+#include "base/message.h"
 
 #include <signal.h>
 #include <stdlib.h>

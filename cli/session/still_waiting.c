@@ -1,10 +1,10 @@
 #include "still_waiting.h"
-#include "clock.h"
-#include "json_get.h"
-#include "live_stack.h"
-#include "lock.h"
-#include "proof_parts.h"
-#include "wait_state.h"
+#include "base/clock.h"
+#include "base/json_fields.h"
+#include "inspect/live_stack.h"
+#include "inspect/lock.h"
+#include "prove/finding.h"
+#include "process/wait_state.h"
 
 #include <sys/syscall.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "session.h"
-#include "watch.h"
+#include "watch/watch.h"
 
 // A `waiting` event, with its stack, of each child whose first thread sleeps in a futex wait, with
 // a timeout or without. Takes some milliseconds for each: after two seconds the others are left

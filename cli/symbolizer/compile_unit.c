@@ -1,5 +1,5 @@
 #include "compile_unit.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 

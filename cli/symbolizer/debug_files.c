@@ -1,5 +1,5 @@
 #include "debug_files.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 #include "compile_unit.h"
 #include "debug_files.h"
 #include "demangle.h"
-#include "regular_file.h"
-#include "text.h"
+#include "base/regular_file.h"
+#include "base/message.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>

@@ -1,5 +1,5 @@
 #include "demangle.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <libiberty/demangle.h>
 

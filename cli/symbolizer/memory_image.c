@@ -1,5 +1,5 @@
 #include "memory_image.h"
-#include "text.h"
+#include "base/message.h"
 
 #include <elf.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 #include "symbolizer.h"
-#include "blocks.h"
-#include "clock.h"
-#include "own_process.h"
-#include "procfs.h"
-#include "symbolizer_parts.h"
-#include "text.h"
+#include "base/blocks.h"
+#include "base/clock.h"
+#include "base/own_process.h"
+#include "process/procfs.h"
+#include "symbolizer_internal.h"
+#include "base/message.h"
 
 #include <signal.h>
 #include <stdbool.h>

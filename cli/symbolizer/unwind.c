@@ -2,10 +2,10 @@
 #include "debug_files.h"
 #include "demangle.h"
 #include "memory_image.h"
-#include "procfs.h"
+#include "process/procfs.h"
 #include "registers.h"
-#include "regular_file.h"
-#include "text.h"
+#include "base/regular_file.h"
+#include "base/message.h"
 
 #include <elfutils/libdwfl.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 #include "symbolize.h"
-#include "clock.h"
-#include "json_get.h"
-#include "symbolizer.h"
-#include "text.h"
+#include "base/clock.h"
+#include "base/json_fields.h"
+#include "symbolizer/symbolizer.h"
+#include "base/message.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
-#include "watch_sample.h"
-#include "clock.h"
-#include "json_get.h"
-#include "sample.h"
-#include "system_darwin.h"
-#include "text.h"
+#include "darwin_watch.h"
+#include "base/clock.h"
+#include "base/json_fields.h"
+#include "process/darwin_sample.h"
+#include "process/system_darwin.h"
+#include "base/message.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 // sample(1) is asked where one is. What it says proves nothing: a child is suspected at most.
 #pragma once
 
-#include "model.h"
+#include "model/model.h"
 
 #include <sys/types.h>
 

@@ -1,6 +1,6 @@
 #include "grace.h"
-#include "clock.h"
-#include "text.h"
+#include "base/clock.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 // ever for a worker that was ended, and a Pool makes a new one, which hangs again.
 #pragma once
 
-#include "usage.h"
+#include "process/usage.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 #include "linger.h"
-#include "procfs.h"
-#include "text.h"
-#include "tree.h"
+#include "process/procfs.h"
+#include "base/message.h"
+#include "process/process_tree.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 // Threads that do not come back from fork(), because a fork handler of some library is stuck.
 #pragma once
 
-#include "wait_state.h"
+#include "process/wait_state.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,10 +1,10 @@
 // The children of multithreaded forks that live: which of them has got stuck?
 #pragma once
 
-#include "model.h"
-#include "polls.h"
-#include "stuck_task.h"
-#include "wait_state.h"
+#include "model/model.h"
+#include "prove/polls.h"
+#include "prove/stuck_task.h"
+#include "process/wait_state.h"
 
 // A wait without an end.
 struct endless {

@@ -1,4 +1,4 @@
-#include "frame_table.h"
+#include "eh_frame_table.h"
 
 enum { MOST_ENTRIES = 1 << 24 };
 

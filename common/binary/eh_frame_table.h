@@ -2,7 +2,7 @@
 // Base, Core, 10.6.2): also of a stripped module it tells where pieces of code begin and end.
 #pragma once
 
-#include "pages.h"
+#include "page_cache.h"
 
 struct code_range {
   uint64_t start, size;

@@ -1,4 +1,4 @@
-#include "dynamic_symbol.h"
+#include "elf_dynamic_symbols.h"
 
 #include <elf.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 // files.
 #pragma once
 
-#include "pages.h"
+#include "page_cache.h"
 
 struct dynamic_symbols {
   uint64_t base;  // load bias

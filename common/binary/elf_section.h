@@ -1,7 +1,7 @@
 // The sections of an ELF file: their headers are in the file only, not in memory.
 #pragma once
 
-#include "pages.h"
+#include "page_cache.h"
 
 // Where the section of that name is in memory, in bytes from where the start of the file is mapped;
 // 0: there is none. `file`: its addresses are offsets in the file. Few reads, no locks, no

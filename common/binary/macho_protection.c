@@ -1,4 +1,4 @@
-#include "protection.h"
+#include "macho_protection.h"
 
 #include <string.h>
 

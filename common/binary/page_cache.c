@@ -1,4 +1,4 @@
-#include "pages.h"
+#include "page_cache.h"
 
 #include <string.h>
 

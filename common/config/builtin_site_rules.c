@@ -1,6 +1,6 @@
-#include "sites_known.h"
+#include "builtin_site_rules.h"
 
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "env_options.h"
 
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <errno.h>
 #include <stddef.h>

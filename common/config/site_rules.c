@@ -1,7 +1,7 @@
-#include "sites.h"
+#include "site_rules.h"
 
-#include "pattern.h"
-#include "text_buffer.h"
+#include "common/text/pattern.h"
+#include "common/text/text_buffer.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-#include "python_reader.h"
+#include "reader_internal.h"
 
-#include "python_lines.h"
-#include "python_string.h"
+#include "line_table.h"
+#include "utf8.h"
 
 #include <limits.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "python_reader.h"
+#include "reader_internal.h"
 
 #include <string.h>
 

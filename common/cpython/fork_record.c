@@ -1,6 +1,6 @@
-#include "python_record.h"
+#include "fork_record.h"
 
-#include "python_reader.h"
+#include "reader_internal.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // they were. CPython drops there what it knows of the threads that are gone.
 #pragma once
 
-#include "python_place.h"
+#include "position_hash.h"
 
 enum { PYTHON_RECORD_BYTES = 256 * 1024 };
 
@@ -17,7 +17,7 @@ struct python_piece {
   uint64_t address, length;  // the bytes follow, filled up to words
 };
 
-// The threads of a process that is about to change, as python.h finds them.
+// The threads of a process that is about to change, as reader.h finds them.
 struct python_recording {
   struct python_record *record;
   const struct python_process *process;

@@ -1,5 +1,5 @@
-#include "python_copy.h"
-#include "python_reader.h"
+#include "instruction_copy.h"
+#include "reader_internal.h"
 
 #include <limits.h>
 #include <string.h>

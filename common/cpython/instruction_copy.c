@@ -1,4 +1,4 @@
-#include "python_copy.h"
+#include "instruction_copy.h"
 
 // _PyCodeArray: how many entries it has, and these. No process has more threads.
 enum { WORD = sizeof(uint64_t), MOST_COPIES = 1 << 22 };

@@ -2,7 +2,7 @@
 // InternalDocs/frames.md and Objects/codeobject.c, "thread-local bytecode").
 #pragma once
 
-#include "python_layout.h"
+#include "layout.h"
 
 #include <stdint.h>
 

@@ -13,8 +13,8 @@ enum python_lines {
   PYTHON_LOCATIONS,  // from 3.11 on: Objects/locations.md
 };
 
-// Offsets in bytes, by the structure they are in. tests/python_offsets.c compares them with the
-// headers of each CPython that is installed.
+// Offsets in bytes, by the structure they are in. tests/unit/python_offsets.c compares them with
+// the headers of each CPython that is installed.
 struct python_layout {
   int minor;  // of 3.minor
   enum python_lines lines;
@@ -43,7 +43,7 @@ struct python_layout {
 
   uint32_t frame_locals;  // of a function's arguments, the first
   uint64_t frame_tag;     // a bit that does not belong to the pointer, of the code and the locals
-  uint32_t frame_copy;    // which copy of the instructions it runs, 4 bytes; see python_copy.h
+  uint32_t frame_copy;    // which copy of the instructions it runs, 4 bytes; see instruction_copy.h
 
   uint32_t code_filename;  // PyCodeObject
   uint32_t code_name;      // qualified where there is such a field
@@ -88,7 +88,7 @@ enum {
 };
 
 // The layout of 3.minor, or NULL where it is not known. For 3.13 and later see
-// python_layout_published() in python_published.c.
+// python_layout_published() in published_layout.c.
 const struct python_layout *python_layout_of(int minor);
 
 // From 3.13 on CPython publishes a table of its offsets at the start of _PyRuntime

@@ -1,4 +1,4 @@
-#include "python_lines.h"
+#include "line_table.h"
 
 enum {
   NO_LINE = -128,  // in the table of 3.10

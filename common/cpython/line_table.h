@@ -1,7 +1,7 @@
 // The line tables of CPython's code objects. Pure.
 #pragma once
 
-#include "python_layout.h"
+#include "layout.h"
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
-#include "python_place.h"
+#include "position_hash.h"
 
-#include "python_copy.h"
-#include "python_reader.h"
+#include "instruction_copy.h"
+#include "reader_internal.h"
 
 #include <string.h>
 

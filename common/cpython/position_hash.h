@@ -2,8 +2,8 @@
 // between Python functions leave nothing there. Reads little, and calls nothing: before each fork.
 #pragma once
 
-#include "python.h"
-#include "python_layout.h"
+#include "reader.h"
+#include "layout.h"
 
 // What a reader has found out about the process.
 struct python_process {

@@ -1,4 +1,4 @@
-#include "python_layout.h"
+#include "layout.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 // thread, any child; one caller at a time for one struct python.
 #pragma once
 
-#include "pages.h"
+#include "common/binary/page_cache.h"
 
 #include <sys/types.h>
 

@@ -1,10 +1,10 @@
 // What the files of the reader share.
 #pragma once
 
-#include "dynamic_symbol.h"
-#include "frame_table.h"
-#include "python.h"
-#include "python_layout.h"
+#include "common/binary/elf_dynamic_symbols.h"
+#include "common/binary/eh_frame_table.h"
+#include "reader.h"
+#include "layout.h"
 
 enum {
   MODULES = 1024,
@@ -82,7 +82,7 @@ struct python {
 
 _Static_assert(sizeof(struct python) <= PYTHON_MEMORY, "a reader must fit in its memory");
 
-// python_type.c: looks for CPython's types among the symbols it exports.
+// types.c: looks for CPython's types among the symbols it exports.
 void python_find_types(struct python *python);
 // Whether it is an object of this very type.
 bool python_has_type(struct python *python, uint64_t object, enum python_type type);
@@ -94,13 +94,13 @@ struct code *python_code_at(struct python *python, uint64_t address);
 // The line of the instruction at byte `at` of it, 0 where it is not known.
 int python_code_line(struct python *python, struct code *code, int at);
 
-// python_frames.c: false where frames have offsets that no frame has.
+// frames.c: false where frames have offsets that no frame has.
 bool python_measure_frame(struct python *python);
 
-// python_evaluation.c
+// eval_function.c
 void python_find_evaluation(struct python *python);
 
-// python.c: the address of an exported variable or function, of the first module that has it, or 0.
+// reader.c: the address of an exported variable or function, of the first module that has it, or 0.
 uint64_t python_symbol(struct python *python, const char *name);
 uint64_t python_sized_symbol(struct python *python, const char *name, uint64_t *size,
                              const struct dynamic_symbols **module);

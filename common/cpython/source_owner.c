@@ -1,4 +1,4 @@
-#include "python_file.h"
+#include "source_owner.h"
 
 #include <string.h>
 

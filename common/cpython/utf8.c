@@ -1,4 +1,4 @@
-#include "python_string.h"
+#include "utf8.h"
 
 #include <stdint.h>
 #include <string.h>

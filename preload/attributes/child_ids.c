@@ -1,4 +1,4 @@
-#include "borrow_ids.h"
+#include "child_ids.h"
 
 #include "raw_syscall.h"
 

@@ -1,6 +1,6 @@
 #include "oom_score.h"
 
-#include "descriptor.h"
+#include "os/descriptor.h"
 #include "raw_syscall.h"
 
 #include <fcntl.h>

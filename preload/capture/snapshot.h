@@ -2,8 +2,8 @@
 // them go. One file per system.
 #pragma once
 
-#include "env_options.h"
-#include "thread_state.h"
+#include "common/config/env_options.h"
+#include "common/wire/captured_thread.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,8 +1,8 @@
-#include "compare.h"
+#include "stack_check.h"
 
-#include "descriptor.h"
-#include "futex.h"
-#include "memory.h"
+#include "os/descriptor.h"
+#include "os/futex.h"
+#include "os/memory.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // clone; what the child has at their stack pointers tells.
 #pragma once
 
-#include "process.h"
+#include "process/process.h"
 #include "snapshot.h"
 
 // In the child, before anything runs there that may change what it inherited: fills outcome->same

@@ -1,10 +1,10 @@
 #include "calling_frame.h"
 
-#include "libc_layout.h"
-#include "memory.h"
-#include "process.h"
+#include "libc/glibc/thread_layout.h"
+#include "os/memory.h"
+#include "process/process.h"
 #include "raw_syscall.h"
-#include "unwind.h"
+#include "unwind/unwind.h"
 
 #include <dlfcn.h>
 #include <link.h>

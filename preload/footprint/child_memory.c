@@ -1,7 +1,7 @@
-#include "lesson.h"
+#include "child_memory.h"
 
 #include "elf_data.h"
-#include "libc_layout.h"
+#include "libc/glibc/thread_layout.h"
 #include "raw_syscall.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "calling_frame.h"
 #include "mappings.h"
-#include "snapshot.h"
+#include "capture/snapshot.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -77,5 +77,5 @@ bool lesson_prepare(struct notes *notes);
 // Whether the address is in memory of ours.
 bool lesson_is_own(const struct notes *notes, uint64_t address);
 
-// lesson_judge.c. In the child, watched: fills the lesson but for its verdict, which is returned.
+// judge_child.c. In the child, watched: fills the lesson but for its verdict, which is returned.
 enum lesson_verdict lesson_judge(struct notes *notes);

@@ -1,6 +1,6 @@
 #include "mappings.h"
 
-#include "descriptor.h"
+#include "os/descriptor.h"
 #include "raw_syscall.h"
 
 #include <fcntl.h>

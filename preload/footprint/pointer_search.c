@@ -1,9 +1,9 @@
-#include "pointers.h"
+#include "pointer_search.h"
 
 #include "elf_data.h"
-#include "lesson.h"
-#include "libc_layout.h"
-#include "thread.h"
+#include "child_memory.h"
+#include "libc/glibc/thread_layout.h"
+#include "threads/thread_table.h"
 
 #include <string.h>
 

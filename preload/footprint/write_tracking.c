@@ -2,7 +2,7 @@
 // Only the child's own page tables are marked, so what threads of the parent write meanwhile is not
 // seen here: where soft-dirty bits are often not compiled in, and the exclusive bit of
 // /proc/PID/pagemap changes whichever side writes.
-#include "write_watch.h"
+#include "write_tracking.h"
 
 #include "mappings.h"
 #include "raw_syscall.h"

@@ -1,6 +1,6 @@
-#include "call.h"
+#include "fork_context.h"
 
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <string.h>
 #include <sys/mman.h>

@@ -1,13 +1,13 @@
 // One fork of the calling thread, from the entry of the call to the report after it.
 #pragma once
 
-#include "learn.h"
-#include "process.h"
-#include "redirect_site.h"
+#include "learn/learn.h"
+#include "process/process.h"
+#include "redirect/redirect_site.h"
 #include "registers.h"
-#include "site.h"
-#include "snapshot.h"
-#include "story.h"
+#include "report/known_sites.h"
+#include "capture/snapshot.h"
+#include "report/fork_report.h"
 
 struct call {
   const char *entry;    // NULL outside a wrapper

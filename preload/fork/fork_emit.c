@@ -1,16 +1,16 @@
-#include "tell.h"
+#include "fork_emit.h"
 
-#include "call.h"
-#include "compare.h"
-#include "event.h"
-#include "futex.h"
-#include "in_child.h"
-#include "memory.h"
-#include "output.h"
-#include "python_story.h"
-#include "report.h"
-#include "suppression.h"
-#include "task.h"
+#include "fork_context.h"
+#include "capture/stack_check.h"
+#include "report/event_json.h"
+#include "os/futex.h"
+#include "os/hot.h"
+#include "os/memory.h"
+#include "process/output.h"
+#include "report/python_frames.h"
+#include "report/report_text.h"
+#include "report/suppression.h"
+#include "os/task.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,21 +1,21 @@
 // The outcome of a child: exec and exit. And an exec whose environment lost the library gets it
 // back.
-#include "exec.h"
+#include "exec_hooks.h"
 
-#include "become_real.h"
-#include "borrowed.h"
-#include "event.h"
-#include "futex.h"
-#include "in_child.h"
-#include "interpose.h"
-#include "learn.h"
-#include "memory.h"
-#include "output.h"
-#include "preload_list.h"
-#include "process.h"
-#include "python_path.h"
-#include "target.h"
-#include "tell.h"
+#include "redirect/promote_child.h"
+#include "redirect/child_calls.h"
+#include "report/event_json.h"
+#include "os/futex.h"
+#include "os/hot.h"
+#include "libc/real_calls.h"
+#include "learn/learn.h"
+#include "os/memory.h"
+#include "process/output.h"
+#include "process/preload_list.h"
+#include "process/process.h"
+#include "process/pythonpath.h"
+#include "process/exec_target.h"
+#include "fork/fork_emit.h"
 
 #include <alloca.h>
 #include <errno.h>

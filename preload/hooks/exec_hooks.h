@@ -2,7 +2,7 @@
 // a file for each system the others, which are made of the same steps.
 #pragma once
 
-#include "target.h"
+#include "process/exec_target.h"
 
 #include <alloca.h>
 #include <spawn.h>

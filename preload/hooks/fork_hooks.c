@@ -1,11 +1,11 @@
-#include "fork.h"
+#include "fork/fork_handlers.h"
 
-#include "become_real.h"
-#include "call.h"
-#include "census.h"
-#include "instant.h"
-#include "interpose.h"
-#include "tell.h"
+#include "redirect/promote_child.h"
+#include "fork/fork_context.h"
+#include "threads/thread_count.h"
+#include "fork/fork_capture.h"
+#include "libc/real_calls.h"
+#include "fork/fork_emit.h"
 
 #include <errno.h>
 #include <fcntl.h>

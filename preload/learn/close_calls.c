@@ -1,7 +1,7 @@
-#include "close.h"
+#include "close_calls.h"
 
-#include "interpose.h"
-#include "write_watch.h"
+#include "libc/real_calls.h"
+#include "footprint/write_tracking.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,10 +1,10 @@
-#include "call.h"
-#include "elf_data.h"
-#include "judgement.h"
-#include "lesson.h"
-#include "pointers.h"
+#include "fork/fork_context.h"
+#include "footprint/elf_data.h"
+#include "verdict.h"
+#include "footprint/child_memory.h"
+#include "footprint/pointer_search.h"
 #include "return_trap.h"
-#include "write_watch.h"
+#include "footprint/write_tracking.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,16 +1,16 @@
 #include "learn.h"
 
-#include "census.h"
-#include "guard.h"
-#include "learn_parts.h"
-#include "libc_layout.h"
-#include "memory.h"
-#include "process.h"
-#include "sanitizer.h"
-#include "sites.h"
-#include "symbol.h"
-#include "thread.h"
-#include "unwind.h"
+#include "threads/thread_count.h"
+#include "os/seccomp.h"
+#include "learn_internal.h"
+#include "libc/glibc/thread_layout.h"
+#include "os/memory.h"
+#include "process/process.h"
+#include "process/sanitizer.h"
+#include "common/config/site_rules.h"
+#include "unwind/symbol.h"
+#include "threads/thread_table.h"
+#include "unwind/unwind.h"
 
 #include <errno.h>
 #include <pthread.h>

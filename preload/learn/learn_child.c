@@ -1,11 +1,11 @@
-#include "learn_parts.h"
+#include "learn_internal.h"
 
-#include "futex.h"
-#include "in_child.h"
-#include "process.h"
+#include "os/futex.h"
+#include "os/hot.h"
+#include "process/process.h"
 #include "return_trap.h"
-#include "unsafe_calls.h"
-#include "write_watch.h"
+#include "process/unsafe_calls.h"
+#include "footprint/write_tracking.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 // What the files of a lesson share: learn.c has its parent's calls, learn_child.c those of the
-// child that is watched, learn_wait.c the parent's wait for it, learn_tell.c what is told and kept
-// of it.
+// child that is watched, learn_wait.c the parent's wait for it, learn_record.c what is told and
+// kept of it.
 #pragma once
 
-#include "calling_frame.h"
-#include "fork_sites.h"
+#include "footprint/calling_frame.h"
+#include "learned_sites.h"
 #include "learn.h"
-#include "lesson.h"
+#include "footprint/child_memory.h"
 
 #include <stdbool.h>
 #include <stddef.h>

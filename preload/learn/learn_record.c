@@ -1,11 +1,11 @@
-#include "learn_parts.h"
+#include "learn_internal.h"
 
-#include "event.h"
-#include "output.h"
-#include "process.h"
-#include "sites.h"
+#include "report/event_json.h"
+#include "process/output.h"
+#include "process/process.h"
+#include "common/config/site_rules.h"
 #include "sites_file.h"
-#include "symbol.h"
+#include "unwind/symbol.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
-#include "learn_parts.h"
+#include "learn_internal.h"
 
-#include "futex.h"
-#include "process.h"
+#include "os/futex.h"
+#include "process/process.h"
 #include "raw_syscall.h"
 #include "stuck_child.h"
-#include "task_linux.h"
+#include "os/linux/task.h"
 
 #include <stdio.h>
 #include <stdlib.h>

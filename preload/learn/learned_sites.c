@@ -1,7 +1,7 @@
-#include "fork_sites.h"
+#include "learned_sites.h"
 
-#include "calling_frame.h"
-#include "symbol.h"
+#include "footprint/calling_frame.h"
+#include "unwind/symbol.h"
 
 #include <stdio.h>
 #include <string.h>

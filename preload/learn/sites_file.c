@@ -1,11 +1,11 @@
 #include "sites_file.h"
 
-#include "descriptor.h"
-#include "memory.h"
-#include "output.h"
-#include "process.h"
+#include "os/descriptor.h"
+#include "os/memory.h"
+#include "process/output.h"
+#include "process/process.h"
 #include "raw_syscall.h"
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "stuck_child.h"
 
-#include "descriptor.h"
+#include "os/descriptor.h"
 #include "raw_syscall.h"
-#include "task_linux.h"
-#include "unsafe_calls.h"
+#include "os/linux/task.h"
+#include "process/unsafe_calls.h"
 
 #include <errno.h>
 #include <linux/futex.h>

@@ -1,7 +1,7 @@
-#include "judgement.h"
+#include "verdict.h"
 
-#include "elf_data.h"
-#include "lesson.h"
+#include "footprint/elf_data.h"
+#include "footprint/child_memory.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 // counts, and a denial before what cannot be known.
 #pragma once
 
-#include "lesson.h"
+#include "footprint/child_memory.h"
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 #include "descriptor.h"
 
-#include "in_child.h"
+#include "hot.h"
 #include "kernel.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // Reads of this process's memory that may not be there, without a system call: for a task that
 // shares the memory but has signal handlers of its own (clone(2): CLONE_VM without CLONE_SIGHAND),
-// so that a fault there is nobody else's. Only for the helper task (helper_linux.c).
+// so that a fault there is nobody else's. Only for the helper task (helper_task.c).
 #pragma once
 
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "language_fork.h"
+#include "language_runtimes.h"
 
 #include <stddef.h>
 #include <string.h>

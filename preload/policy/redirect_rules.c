@@ -1,12 +1,12 @@
 #include "redirect_rules.h"
 
-#include "descriptor.h"
-#include "memory.h"
-#include "output.h"
-#include "process.h"
+#include "os/descriptor.h"
+#include "os/memory.h"
+#include "process/output.h"
+#include "process/process.h"
 #include "raw_syscall.h"
-#include "sites_known.h"
-#include "text_buffer.h"
+#include "common/config/builtin_site_rules.h"
+#include "common/text/text_buffer.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@ enum target {
   TARGET_FOREIGN,     // another architecture: the loader warns and goes on
   TARGET_UNREADABLE,  // could have it, but its user, or root directory, cannot
   TARGET_MUSL,  // musl's loader refuses a library made for glibc, and the program would not start
-  // macOS, see protection.h:
+  // macOS, see macho_protection.h:
   TARGET_SYSTEM,
   TARGET_HARDENED,
   TARGET_RESTRICTED,

@@ -1,11 +1,11 @@
 #include "output.h"
 
-#include "descriptor.h"
-#include "in_child.h"
-#include "kernel.h"
+#include "os/descriptor.h"
+#include "os/hot.h"
+#include "os/kernel.h"
 #include "output_system.h"
 #include "process.h"
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +109,7 @@ warn(const char *what, const char *path, long error)
   output_stderr(&warning);
 }
 
-// The pid of the command is in the name of its folder (cli/rundir.c).
+// The pid of the command is in the name of its folder (cli/launch/run_directory.c).
 static bool
 driver_ended(void)
 {

@@ -1,6 +1,6 @@
 #include "preload_list.h"
 
-#include "interpose.h"
+#include "libc/real_calls.h"
 #include "process.h"
 
 #include <string.h>

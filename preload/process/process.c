@@ -1,11 +1,11 @@
 #include "process.h"
 
-#include "in_child.h"
-#include "kernel.h"
+#include "os/hot.h"
+#include "os/kernel.h"
 #include "output.h"
 #include "preload_list.h"
-#include "sites_known.h"
-#include "text_buffer.h"
+#include "common/config/builtin_site_rules.h"
+#include "common/text/text_buffer.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 // overwrite theirs with a process title.
 #pragma once
 
-#include "env_options.h"
+#include "common/config/env_options.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -38,7 +38,8 @@ struct process {
   struct outcome *outcome;
   int exec_error;  // errno of an exec of the child that failed; 0: none did
   bool exec_told;  // by an event
-  // What thread.c knows of the threads: here, since each page that a fork child writes is copied.
+  // What thread_table.c knows of the threads: here, since each page that a fork child writes is
+  // copied.
   _Atomic int threads;  // THREADS_...
   // As they were at the start; "" where they were not set, or too long.
   struct variable preload, options;

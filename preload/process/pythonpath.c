@@ -1,4 +1,4 @@
-#include "python_path.h"
+#include "pythonpath.h"
 
 #include "process.h"
 

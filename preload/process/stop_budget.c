@@ -1,4 +1,4 @@
-#include "budget.h"
+#include "stop_budget.h"
 
 #include "process.h"
 

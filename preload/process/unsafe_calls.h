@@ -2,7 +2,7 @@
 // for a lock that another thread held (fork(2), signal-safety(7)).
 #pragma once
 
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -12,12 +12,12 @@ enum call_effect {
   MAKES_REAL,     // changes what its parent goes on with
   NAMES_PROCESS,  // the same, and its first argument is a process or group: perhaps the child
                   // itself
-  CHANGES_IDS,    // has a form that changes those of the child only (borrow_ids.h)
-  OWN_FORM,       // has a form of ours: of signals (borrow_signals.h), of descriptors (close.h)
+  CHANGES_IDS,    // has a form that changes those of the child only (child_ids.h)
+  OWN_FORM,  // has a form of ours: of signals (child_signals.h), of descriptors (close_calls.h)
 };
 
-// X(symbol, name in reports, effect in a borrowed child: see borrow.h). malloc is not among them:
-// libc protects its own.
+// X(symbol, name in reports, effect in a borrowed child: see vfork_child.h). malloc is not among
+// them: libc protects its own.
 #define FH_UNSAFE_CALLS(X)                                                                         \
   X(setenv, setenv, MAKES_REAL)                                                                    \
   X(unsetenv, unsetenv, MAKES_REAL)                                                                \

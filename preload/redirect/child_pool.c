@@ -1,8 +1,8 @@
-#include "borrow_pool.h"
+#include "child_pool.h"
 
-#include "borrow.h"
-#include "in_child.h"
-#include "memory.h"
+#include "vfork_child.h"
+#include "os/hot.h"
+#include "os/memory.h"
 
 #include <stdatomic.h>
 #include <sys/mman.h>

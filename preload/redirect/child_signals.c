@@ -1,9 +1,9 @@
-#include "borrow_signals.h"
+#include "child_signals.h"
 
-#include "become_real.h"
-#include "borrow.h"
-#include "borrow_place.h"
-#include "interpose.h"
+#include "promote_child.h"
+#include "vfork_child.h"
+#include "interrupted_place.h"
+#include "libc/real_calls.h"
 #include "raw_syscall.h"
 
 #include <errno.h>

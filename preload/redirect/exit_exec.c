@@ -1,4 +1,4 @@
-#include "ender.h"
+#include "exit_exec.h"
 
 #include "raw_syscall.h"
 

@@ -1,5 +1,5 @@
 // How a borrowed child ends under the process id that it had: by an exec, which makes it a child
-// like any other, of the library itself, whose entry point (fork_entry_x86_64.S) ends with a
+// like any other, of the library itself, whose entry point (fork_entry.S) ends with a
 // status.
 #pragma once
 

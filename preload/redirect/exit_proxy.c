@@ -1,6 +1,6 @@
-#include "substitute.h"
+#include "exit_proxy.h"
 
-#include "borrow_signals.h"
+#include "child_signals.h"
 #include "raw_syscall.h"
 
 #include <linux/sched.h>

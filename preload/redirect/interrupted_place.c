@@ -1,8 +1,8 @@
-#include "borrow_place.h"
+#include "interrupted_place.h"
 
-#include "borrow.h"
-#include "modules.h"
-#include "unwind.h"
+#include "vfork_child.h"
+#include "unwind/modules.h"
+#include "unwind/unwind.h"
 
 #include <string.h>
 

@@ -1,14 +1,14 @@
-#include "borrow_wait.h"
+#include "parent_wait.h"
 
-#include "borrow.h"
-#include "call.h"
-#include "futex.h"
-#include "in_child.h"
+#include "vfork_child.h"
+#include "fork/fork_context.h"
+#include "os/futex.h"
+#include "os/hot.h"
 #include "raw_syscall.h"
 #include "redirect_site.h"
-#include "redirect_tell.h"
-#include "spinlock.h"
-#include "substitute.h"
+#include "redirect_events.h"
+#include "os/spinlock.h"
+#include "exit_proxy.h"
 
 #include <errno.h>
 #include <linux/futex.h>

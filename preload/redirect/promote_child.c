@@ -1,13 +1,13 @@
-#include "become_real.h"
+#include "promote_child.h"
 
-#include "borrow.h"
-#include "descriptor.h"
-#include "futex.h"
-#include "instant.h"
-#include "interpose.h"
-#include "libc_layout.h"
+#include "vfork_child.h"
+#include "os/descriptor.h"
+#include "os/futex.h"
+#include "fork/fork_capture.h"
+#include "libc/real_calls.h"
+#include "libc/glibc/thread_layout.h"
 #include "raw_syscall.h"
-#include "terminal_session.h"
+#include "attributes/terminal_session.h"
 
 #include <errno.h>
 #include <linux/rseq.h>

@@ -1,14 +1,14 @@
-#include "redirect_tell.h"
+#include "redirect_events.h"
 
-#include "borrow.h"
-#include "call.h"
-#include "census.h"
-#include "event.h"
-#include "instant.h"
-#include "output.h"
-#include "process.h"
+#include "vfork_child.h"
+#include "fork/fork_context.h"
+#include "threads/thread_count.h"
+#include "report/event_json.h"
+#include "fork/fork_capture.h"
+#include "process/output.h"
+#include "process/process.h"
 #include "redirect_site.h"
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <inttypes.h>
 #include <string.h>

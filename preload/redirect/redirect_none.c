@@ -1,11 +1,11 @@
 // A system where forks are carried out as they are: nothing is redirected, and nothing learned.
-#include "become_real.h"
-#include "borrowed.h"
-#include "learn.h"
-#include "output.h"
-#include "process.h"
+#include "promote_child.h"
+#include "child_calls.h"
+#include "learn/learn.h"
+#include "process/output.h"
+#include "process/process.h"
 #include "redirect.h"
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 unsigned char forkhound_redirects;
 

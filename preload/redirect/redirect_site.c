@@ -1,16 +1,16 @@
 #include "redirect_site.h"
 
-#include "borrow.h"
-#include "calling_frame.h"
-#include "fork_sites.h"
-#include "language_fork.h"
-#include "libc_layout.h"
-#include "memory.h"
-#include "modules.h"
-#include "process.h"
-#include "redirect_rules.h"
-#include "symbol.h"
-#include "unwind.h"
+#include "vfork_child.h"
+#include "footprint/calling_frame.h"
+#include "learn/learned_sites.h"
+#include "policy/language_runtimes.h"
+#include "libc/glibc/thread_layout.h"
+#include "os/memory.h"
+#include "unwind/modules.h"
+#include "process/process.h"
+#include "policy/redirect_rules.h"
+#include "unwind/symbol.h"
+#include "unwind/unwind.h"
 
 #include <stdio.h>
 #include <string.h>

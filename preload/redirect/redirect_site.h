@@ -2,7 +2,7 @@
 // file: another file may have come to the same address.
 #pragma once
 
-#include "sites.h"
+#include "common/config/site_rules.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

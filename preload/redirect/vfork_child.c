@@ -1,19 +1,19 @@
-#include "borrow.h"
+#include "vfork_child.h"
 
-#include "become_real.h"
-#include "borrow_pool.h"
-#include "borrow_wait.h"
-#include "call.h"
-#include "descriptor.h"
-#include "ender.h"
-#include "futex.h"
-#include "in_child.h"
-#include "instant.h"
-#include "libc_layout.h"
-#include "oom_score.h"
+#include "promote_child.h"
+#include "child_pool.h"
+#include "parent_wait.h"
+#include "fork/fork_context.h"
+#include "os/descriptor.h"
+#include "exit_exec.h"
+#include "os/futex.h"
+#include "os/hot.h"
+#include "fork/fork_capture.h"
+#include "libc/glibc/thread_layout.h"
+#include "attributes/oom_score.h"
 #include "raw_syscall.h"
-#include "redirect_tell.h"
-#include "tell.h"
+#include "redirect_events.h"
+#include "fork/fork_emit.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-// What fork_entry_x86_64.S knows.
+// What fork_entry.S knows.
 _Static_assert(offsetof(struct borrow, sp) == 0 && offsetof(struct borrow, parent_stack) == 8 &&
                    offsetof(struct borrow, child_stack) == 16 &&
                    offsetof(struct borrow, clone) == 64 && sizeof(struct clone_args) == 88 &&

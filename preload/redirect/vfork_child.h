@@ -10,8 +10,8 @@
 // __thread variable of ours belongs to the one that runs.
 #pragma once
 
-#include "borrow_signals.h"
-#include "borrowed.h"
+#include "child_signals.h"
+#include "child_calls.h"
 #include "redirect.h"
 
 #include <linux/sched.h>
@@ -35,7 +35,7 @@ enum {
 enum borrow_gate { GATE_OPEN, GATE_SIGNALS, GATE_EXECS };
 
 struct borrow {
-  // Known to fork_entry_x86_64.S:
+  // Known to fork_entry.S:
   uint64_t sp;            // 0: of struct entry_frame, in the caller's stack
   uint64_t parent_stack;  // 8: where the parent waits
   uint64_t child_stack;   // 16: where the child goes to end, once the caller's stack is given back

@@ -1,9 +1,9 @@
-#include "event.h"
+#include "event_json.h"
 
-#include "instant.h"
-#include "kernel.h"
-#include "symbol.h"
-#include "unsafe_calls.h"
+#include "fork/fork_capture.h"
+#include "os/kernel.h"
+#include "unwind/symbol.h"
+#include "process/unsafe_calls.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,7 +21,7 @@ event_begin(struct text *t, const char *event, uint64_t time_ns, pid_t pid)
   text_add_json(t, process.exe);
 }
 
-// Threads alike share their frames (story.c): what was written of them is copied.
+// Threads alike share their frames (fork_report.c): what was written of them is copied.
 enum { WRITTEN = 32 };
 struct written {
   const struct frame *frames;

@@ -1,8 +1,8 @@
 // Events as JSON lines (schema version 1).
 #pragma once
 
-#include "story.h"
-#include "text_buffer.h"
+#include "fork_report.h"
+#include "common/text/text_buffer.h"
 
 #include <limits.h>
 

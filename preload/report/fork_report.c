@@ -1,7 +1,7 @@
-#include "story.h"
+#include "fork_report.h"
 
-#include "task.h"
-#include "thread.h"
+#include "os/task.h"
+#include "threads/thread_table.h"
 
 #include <string.h>
 

@@ -1,11 +1,11 @@
 // One multithreaded fork, put together after it: its stacks unwound and its threads grouped by who
-// made them. event.c and report.c render it.
+// made them. event_json.c and report_text.c render it.
 #pragma once
 
-#include "process.h"
-#include "python.h"
-#include "snapshot.h"
-#include "unwind.h"
+#include "process/process.h"
+#include "common/cpython/reader.h"
+#include "capture/snapshot.h"
+#include "unwind/unwind.h"
 
 #include <stdbool.h>
 #include <stdint.h>

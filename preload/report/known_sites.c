@@ -1,9 +1,9 @@
-#include "site.h"
+#include "known_sites.h"
 
-#include "memory.h"
-#include "python_story.h"
-#include "story.h"
-#include "text_buffer.h"
+#include "os/memory.h"
+#include "python_frames.h"
+#include "fork_report.h"
+#include "common/text/text_buffer.h"
 
 #include <stdatomic.h>
 #include <string.h>

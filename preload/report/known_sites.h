@@ -3,7 +3,7 @@
 // live that did not when it was reported.
 #pragma once
 
-#include "unwind.h"
+#include "unwind/unwind.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,14 +1,14 @@
-#include "python_story.h"
+#include "python_frames.h"
 
-#include "descriptor.h"
-#include "elf_section.h"
-#include "environment.h"
-#include "guard.h"
-#include "memory.h"
-#include "nofault.h"
-#include "python_record.h"
+#include "os/descriptor.h"
+#include "common/binary/elf_section.h"
+#include "os/environment.h"
+#include "os/seccomp.h"
+#include "os/memory.h"
+#include "os/nofault.h"
+#include "common/cpython/fork_record.h"
 #include "raw_syscall.h"
-#include "thread.h"
+#include "threads/thread_table.h"
 
 #include <fcntl.h>
 #include <pthread.h>

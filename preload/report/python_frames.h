@@ -1,7 +1,7 @@
 // The Python frames of a story's threads.
 #pragma once
 
-#include "story.h"
+#include "fork_report.h"
 
 // Reads the frames of the forking thread and of story->others, in memory of its own, which stays
 // until the next call: free it with python_story_free(). A process without an interpreter pays for

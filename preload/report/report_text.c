@@ -1,7 +1,7 @@
-#include "report.h"
+#include "report_text.h"
 
-#include "python_file.h"
-#include "symbol.h"
+#include "common/cpython/source_owner.h"
+#include "unwind/symbol.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 #include "suppression.h"
 
-#include "descriptor.h"
-#include "kernel.h"
-#include "memory.h"
-#include "output.h"
-#include "pattern.h"
-#include "symbol.h"
-#include "text_buffer.h"
+#include "os/descriptor.h"
+#include "os/kernel.h"
+#include "os/memory.h"
+#include "process/output.h"
+#include "common/text/pattern.h"
+#include "unwind/symbol.h"
+#include "common/text/text_buffer.h"
 
 #include <fcntl.h>
 #include <string.h>

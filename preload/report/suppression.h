@@ -1,7 +1,7 @@
 // The option `suppressions`, for the reports of the library alone.
 #pragma once
 
-#include "story.h"
+#include "fork_report.h"
 
 #include <stdbool.h>
 

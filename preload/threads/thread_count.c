@@ -1,7 +1,7 @@
-#include "census.h"
+#include "thread_count.h"
 
-#include "task.h"
-#include "thread.h"
+#include "os/task.h"
+#include "thread_table.h"
 
 #include <stdbool.h>
 #include <unistd.h>

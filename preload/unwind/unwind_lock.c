@@ -1,5 +1,5 @@
-#include "in_child.h"
-#include "spinlock.h"
+#include "os/hot.h"
+#include "os/spinlock.h"
 #include "unwind.h"
 
 static struct spinlock unwinding;

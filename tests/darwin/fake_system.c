@@ -1,6 +1,6 @@
 /* system_darwin.c for the command run on Linux by the tests. */
-#include "system_darwin.h"
-#include "text.h"
+#include "process/system_darwin.h"
+#include "base/message.h"
 
 #include <stdlib.h>
 

@@ -1,10 +1,10 @@
 // The Darwin files of the library over fake_mach.c: threads are listed, suspended, walked and let
 // go, and every right that the kernel gave goes back.
 #include "fake_mach.h"
-#include "memory.h"
-#include "snapshot.h"
-#include "task.h"
-#include "unwind.h"
+#include "os/memory.h"
+#include "capture/snapshot.h"
+#include "os/task.h"
+#include "unwind/unwind.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

@@ -99,8 +99,8 @@ def offsets(name, path):
         target.parent.mkdir(parents=True, exist_ok=True)
         # In C++ style some of CPython's headers are not clean: no warnings.
         subprocess.run(["gcc", "-w", f"-I{headers}", f"-I{headers}/internal", f"-I{TOP}/common",
-                        "-o", target, TOP / "tests/python_offsets.c",
-                        TOP / "common/python_layout.c", TOP / "common/python_published.c"], check=True)
+                        "-o", target, TOP / "tests/unit/python_offsets.c",
+                        TOP / "common/cpython/layout.c", TOP / "common/cpython/published_layout.c"], check=True)
         run = execute([target])
         assert run.returncode == 0, run.stderr
         assert len(run.stdout.splitlines()) > 25, run.stdout

@@ -1,4 +1,4 @@
-// Prints where the CPython whose headers it is compiled with has what common/python_layout.c says,
+// Prints where the CPython whose headers it is compiled with has what common/cpython/layout.c says,
 // and compares: one line for each field, and status 1 if one differs.
 #define Py_BUILD_CORE 1
 #include <Python.h>
@@ -22,7 +22,7 @@ typedef _PyInterpreterFrame Frame;
 typedef PyFrameObject Frame;
 #endif
 
-#include "python_layout.h"
+#include "common/cpython/layout.h"
 
 static int differences;
 

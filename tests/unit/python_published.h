@@ -3,7 +3,7 @@
 // cookie, of 3.15 the first.
 #pragma once
 
-#include "python_layout.h"
+#include "common/cpython/layout.h"
 
 enum {
   PUBLISHED_13,

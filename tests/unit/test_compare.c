@@ -1,6 +1,6 @@
-#include "compare.h"
+#include "capture/stack_check.h"
 
-#include "guard.h"
+#include "os/seccomp.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "coverage.h"
+#include "inspect/coverage.h"
 
 #include <criterion/criterion.h>
 

@@ -1,4 +1,4 @@
-#include "elf_section.h"
+#include "common/binary/elf_section.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-#include "env_options.h"
+#include "common/config/env_options.h"
 
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "function_name.h"
+#include "symbols/function_name.h"
 
 #include <criterion/criterion.h>
 

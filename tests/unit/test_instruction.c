@@ -1,4 +1,4 @@
-#include "instruction.h"
+#include "inspect/x86_instruction.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

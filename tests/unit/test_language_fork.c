@@ -1,6 +1,6 @@
-#include "language_fork.h"
-#include "sites_known.h"
-#include "text_buffer.h"
+#include "policy/language_runtimes.h"
+#include "common/config/builtin_site_rules.h"
+#include "common/text/text_buffer.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

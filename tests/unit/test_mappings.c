@@ -1,4 +1,4 @@
-#include "mappings.h"
+#include "footprint/mappings.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "interposed.h"
-#include "next_symbol.h"
-#include "unsafe_calls.h"
+#include "libc/next_symbol.h"
+#include "process/unsafe_calls.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>

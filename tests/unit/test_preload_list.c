@@ -1,6 +1,6 @@
-#include "preload_list.h"
+#include "process/preload_list.h"
 
-#include "process.h"
+#include "process/process.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

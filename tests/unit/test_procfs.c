@@ -1,4 +1,4 @@
-#include "procfs.h"
+#include "process/procfs.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

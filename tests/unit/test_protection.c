@@ -1,4 +1,4 @@
-#include "protection.h"
+#include "common/binary/macho_protection.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 // The reader over made-up processes: one for each version, whole, then with bytes changed.
-#include "python.h"
+#include "common/cpython/reader.h"
 
-#include "python_layout.h"
+#include "common/cpython/layout.h"
 #include "python_published.h"
-#include "python_record.h"
+#include "common/cpython/fork_record.h"
 
 #include <criterion/criterion.h>
 #include <elf.h>

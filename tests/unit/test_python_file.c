@@ -1,4 +1,4 @@
-#include "python_file.h"
+#include "common/cpython/source_owner.h"
 
 #include <criterion/criterion.h>
 

@@ -1,4 +1,4 @@
-#include "python_lines.h"
+#include "common/cpython/line_table.h"
 
 #include <criterion/criterion.h>
 #include <limits.h>

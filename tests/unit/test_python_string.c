@@ -1,4 +1,4 @@
-#include "python_string.h"
+#include "common/cpython/utf8.h"
 
 #include <criterion/criterion.h>
 #include <stdint.h>

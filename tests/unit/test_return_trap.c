@@ -1,4 +1,4 @@
-#include "return_trap.h"
+#include "learn/return_trap.h"
 
 #include <criterion/criterion.h>
 #include <execinfo.h>

@@ -1,4 +1,4 @@
-#include "sample.h"
+#include "process/darwin_sample.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,5 +1,5 @@
-#include "sites.h"
-#include "text_buffer.h"
+#include "common/config/site_rules.h"
+#include "common/text/text_buffer.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

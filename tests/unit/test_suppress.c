@@ -1,6 +1,6 @@
-#include "suppress.h"
+#include "model/suppressions.h"
 
-#include "pattern.h"
+#include "common/text/pattern.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

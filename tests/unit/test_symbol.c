@@ -1,4 +1,4 @@
-#include "symbol.h"
+#include "unwind/symbol.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-#include "task_linux.h"
+#include "os/linux/task.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

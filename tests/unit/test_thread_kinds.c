@@ -1,4 +1,4 @@
-#include "thread_kinds.h"
+#include "threads/thread_kinds.h"
 
 #include <criterion/criterion.h>
 

@@ -1,8 +1,8 @@
-#include "tracer.h"
+#include "process/ptrace_step.h"
 
-#include "clock.h"
-#include "procfs.h"
-#include "spin.h"
+#include "base/clock.h"
+#include "process/procfs.h"
+#include "prove/spin.h"
 
 #include <criterion/criterion.h>
 #include <sys/wait.h>

@@ -1,6 +1,6 @@
-#include "write_watch.h"
+#include "footprint/write_tracking.h"
 
-#include "mappings.h"
+#include "footprint/mappings.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

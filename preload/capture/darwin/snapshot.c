@@ -1,11 +1,11 @@
 // Darwin: a thread may suspend the others of its own task and read their registers; no rights are
 // needed for that.
-#include "snapshot.h"
+#include "capture/snapshot.h"
 
-#include "kernel.h"
+#include "os/kernel.h"
 #include "mach_state.h"
-#include "mach_threads.h"
-#include "memory.h"
+#include "os/darwin/mach_threads.h"
+#include "os/memory.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "resume_linux.h"
+#include "finish_transfer.h"
 
 #include "raw_syscall.h"
 

@@ -1,11 +1,11 @@
 // The helper task: it shares our memory but is no thread of ours, because a thread cannot trace its
 // siblings. It has a dummy TLS block and makes system calls only by itself: a libc call there would
 // write the errno of the thread that forks, or wait for a lock that a stopped thread holds.
-#include "snapshot_linux.h"
+#include "snapshot_internal.h"
 
-#include "descriptor.h"
-#include "futex.h"
-#include "nofault.h"
+#include "os/descriptor.h"
+#include "os/futex.h"
+#include "os/nofault.h"
 #include "raw_syscall.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 // Stopping threads with ptrace: what the helper task does.
-#include "snapshot_linux.h"
+#include "snapshot_internal.h"
 
-#include "descriptor.h"
-#include "kernel.h"
-#include "nofault.h"
+#include "os/descriptor.h"
+#include "os/kernel.h"
+#include "os/nofault.h"
 #include "raw_syscall.h"
-#include "resume_linux.h"
+#include "finish_transfer.h"
 
 #include <elf.h>
 #include <errno.h>

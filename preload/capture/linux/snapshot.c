@@ -1,13 +1,13 @@
-// Linux: the other threads are stopped by a helper task (helper_linux.c, stop_linux.c); what cannot
+// Linux: the other threads are stopped by a helper task (helper_task.c, ptrace_stop.c); what cannot
 // be stopped is read from /proc.
-#include "snapshot_linux.h"
+#include "snapshot_internal.h"
 
-#include "descriptor.h"
-#include "guard.h"
-#include "kernel.h"
-#include "memory.h"
+#include "os/descriptor.h"
+#include "os/seccomp.h"
+#include "os/kernel.h"
+#include "os/memory.h"
 #include "raw_syscall.h"
-#include "sanitizer.h"
+#include "process/sanitizer.h"
 
 #include <errno.h>
 #include <sys/mman.h>

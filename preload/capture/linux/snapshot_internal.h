@@ -2,8 +2,8 @@
 // may run in the helper task and with other threads stopped.
 #pragma once
 
-#include "snapshot.h"
-#include "task_linux.h"
+#include "capture/snapshot.h"
+#include "os/linux/task.h"
 
 // At the start of its memory: the far end of its stack.
 struct helper {
@@ -34,11 +34,11 @@ void snapshot_from_proc(struct snapshot_thread *t, const struct task_syscall *ca
 void snapshot_copy_stacks(struct snapshot *s, int first, int end,
                           size_t (*copy)(void *to, size_t length, uint64_t address));
 
-// stop_linux.c: in the helper task. Stops and copies all other threads; lets them go.
+// ptrace_stop.c: in the helper task. Stops and copies all other threads; lets them go.
 void stop_others(struct helper *h);
 void release_others(struct helper *h);
 
-// helper_linux.c: the size of its memory.
+// helper_task.c: the size of its memory.
 size_t helper_bytes(void);
 // Starts the helper task and waits for its end.
 void helper_run(struct helper *h);

@@ -1,10 +1,10 @@
 // What Darwin has of its own in exec and exit.
-#include "exec.h"
+#include "hooks/exec_hooks.h"
 
-#include "event.h"
-#include "interpose.h"
-#include "process.h"
-#include "tell.h"
+#include "report/event_json.h"
+#include "libc/real_calls.h"
+#include "process/process.h"
+#include "fork/fork_emit.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,9 @@
-#include "fork.h"
+#include "fork/fork_handlers.h"
 
-#include "call.h"
-#include "instant.h"
-#include "interpose.h"
-#include "tell.h"
+#include "fork/fork_context.h"
+#include "fork/fork_capture.h"
+#include "libc/real_calls.h"
+#include "fork/fork_emit.h"
 
 FH_EXPORT int
 FH_WRAPPER(pthread_atfork)(void (*prepare)(void), void (*parent)(void), void (*child)(void))

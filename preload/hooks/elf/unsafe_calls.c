@@ -1,15 +1,15 @@
 // The wrappers jump to the real function and leave the caller's frame alone: many are variadic, and
 // dlopen() looks at its return address. Where nothing is watched they cost a test and a jump.
-#include "unsafe_calls.h"
+#include "process/unsafe_calls.h"
 
-#include "become_real.h"
-#include "borrow.h"
-#include "borrow_ids.h"
-#include "borrow_signals.h"
-#include "close.h"
-#include "in_child.h"
-#include "learn.h"
-#include "next_symbol.h"
+#include "redirect/promote_child.h"
+#include "redirect/vfork_child.h"
+#include "attributes/child_ids.h"
+#include "redirect/child_signals.h"
+#include "learn/close_calls.h"
+#include "os/hot.h"
+#include "learn/learn.h"
+#include "libc/next_symbol.h"
 #include "raw_syscall.h"
 
 #include <errno.h>

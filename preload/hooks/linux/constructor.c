@@ -1,6 +1,6 @@
-#include "process.h"
+#include "process/process.h"
 
-#include "guard.h"
+#include "os/seccomp.h"
 #include "raw_syscall.h"
 
 #include <dlfcn.h>

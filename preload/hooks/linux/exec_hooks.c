@@ -1,10 +1,10 @@
 // What only glibc has of exec and exit.
-#include "exec.h"
+#include "hooks/exec_hooks.h"
 
-#include "interpose.h"
-#include "memory.h"
-#include "process.h"
-#include "tell.h"
+#include "libc/real_calls.h"
+#include "os/memory.h"
+#include "process/process.h"
+#include "fork/fork_emit.h"
 
 #include <errno.h>
 #include <fcntl.h>

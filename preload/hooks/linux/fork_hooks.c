@@ -1,13 +1,13 @@
 // The fork-like calls that only Linux and glibc have.
-#include "fork.h"
+#include "fork/fork_handlers.h"
 
-#include "become_real.h"
-#include "call.h"
-#include "instant.h"
-#include "interpose.h"
-#include "learn.h"
-#include "stuck_child.h"
-#include "tell.h"
+#include "redirect/promote_child.h"
+#include "fork/fork_context.h"
+#include "fork/fork_capture.h"
+#include "libc/real_calls.h"
+#include "learn/learn.h"
+#include "learn/stuck_child.h"
+#include "fork/fork_emit.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ fork_once(const void *return_address, uint64_t sp, uint64_t slot, bool *stuck)
   return child;
 }
 
-// fork() of fork_entry_x86_64.S, where it is real.
+// fork() of fork_entry.S, where it is real.
 __attribute__((visibility("hidden"))) pid_t
 forkhound_fork(void)
 {

@@ -1,12 +1,12 @@
 // system(), popen() and wordexp() start a shell inside libc, where no wrapper sees the exec: for as
 // long as they take the list of libraries in the program's environment has ours too. One that is
 // not there at all is not put there: it is a blind spot, told by name.
-#include "become_real.h"
-#include "exec.h"
-#include "interpose.h"
-#include "learn.h"
-#include "preload_list.h"
-#include "process.h"
+#include "redirect/promote_child.h"
+#include "hooks/exec_hooks.h"
+#include "libc/real_calls.h"
+#include "learn/learn.h"
+#include "process/preload_list.h"
+#include "process/process.h"
 
 #include <alloca.h>
 #include <stdatomic.h>

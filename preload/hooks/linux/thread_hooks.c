@@ -1,5 +1,5 @@
-#include "interpose.h"
-#include "thread.h"
+#include "libc/real_calls.h"
+#include "threads/thread_table.h"
 
 #include <errno.h>
 #include <threads.h>

@@ -1,8 +1,8 @@
 // The wait() family: a child that a fault has ended is told of by its parent, who alone learns how.
-#include "event.h"
-#include "interpose.h"
-#include "output.h"
-#include "process.h"
+#include "report/event_json.h"
+#include "libc/real_calls.h"
+#include "process/output.h"
+#include "process/process.h"
 
 #include <errno.h>
 #include <signal.h>

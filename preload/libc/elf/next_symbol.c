@@ -1,4 +1,4 @@
-#include "next_symbol.h"
+#include "libc/next_symbol.h"
 
 #include <dlfcn.h>
 #include <link.h>

@@ -1,7 +1,7 @@
 // ELF: a wrapper shadows the real function by its name, and next_symbol() finds what is behind.
-#include "interpose.h"
+#include "libc/real_calls.h"
 
-#include "next_symbol.h"
+#include "libc/next_symbol.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
-#include "libc_layout.h"
+#include "thread_layout.h"
 
-#include "interpose.h"
+#include "libc/real_calls.h"
 #include "raw_syscall.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
 // The one table of interposed symbols. X(result, symbol, parameters). A wrapper has a name of its
-// own, and dyld puts it in the place of the symbol in every other image: see interpose_macho.c.
+// own, and dyld puts it in the place of the symbol in every other image: see real_calls.c.
 // Not vfork(): its child has the memory and the threads of its parent until it execs, and no
 // wrapper could return twice.
 #pragma once

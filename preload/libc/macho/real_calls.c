@@ -1,7 +1,7 @@
 // Mach-O: the section __DATA,__interpose holds pairs of a replacement and the symbol it replaces.
 // dyld binds that symbol of every image but ours to the replacement, if the library is inserted at
 // the start of the program. A call of ours reaches the real function by its plain name.
-#include "interpose.h"
+#include "libc/real_calls.h"
 
 // daemon(): programs call it all the same.
 #pragma clang diagnostic ignored "-Wdeprecated-declarations"

@@ -1,8 +1,8 @@
 // There is no public wait for a word that two processes share before macOS 14.4: it is looked at
 // again and again, for the few milliseconds that such a wait takes.
-#include "futex.h"
+#include "os/futex.h"
 
-#include "kernel.h"
+#include "os/kernel.h"
 
 #include <errno.h>
 #include <time.h>

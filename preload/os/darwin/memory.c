@@ -1,4 +1,4 @@
-#include "memory.h"
+#include "os/memory.h"
 
 #include <errno.h>
 #include <mach/mach_init.h>

@@ -1,6 +1,6 @@
 // Darwin has no filters for system calls that a process installs for itself, but sandboxes: they
 // refuse, and do not kill.
-#include "guard.h"
+#include "os/seccomp.h"
 
 bool
 guard_filtered(void)

@@ -1,5 +1,5 @@
 // Each look at the threads of the process gives back what the kernel gave for it.
-#include "task.h"
+#include "os/task.h"
 
 #include "mach_threads.h"
 

@@ -1,6 +1,6 @@
-#include "futex.h"
+#include "os/futex.h"
 
-#include "kernel.h"
+#include "os/kernel.h"
 #include "raw_syscall.h"
 
 #include <linux/futex.h>

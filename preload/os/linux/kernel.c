@@ -1,4 +1,4 @@
-#include "kernel.h"
+#include "os/kernel.h"
 
 #include "raw_syscall.h"
 

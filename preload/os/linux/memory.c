@@ -1,9 +1,9 @@
-#include "memory.h"
+#include "os/memory.h"
 
-#include "descriptor.h"
-#include "guard.h"
+#include "os/descriptor.h"
+#include "os/seccomp.h"
 #include "raw_syscall.h"
-#include "task_linux.h"
+#include "task.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "nofault.h"
+#include "os/nofault.h"
 
 #include "raw_syscall.h"
 

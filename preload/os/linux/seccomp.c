@@ -1,15 +1,15 @@
-#include "guard.h"
+#include "os/seccomp.h"
 
-#include "become_real.h"
-#include "borrow.h"
-#include "descriptor.h"
-#include "interpose.h"
-#include "memory.h"
-#include "process.h"
+#include "redirect/promote_child.h"
+#include "redirect/vfork_child.h"
+#include "os/descriptor.h"
+#include "libc/real_calls.h"
+#include "os/memory.h"
+#include "process/process.h"
 #include "raw_syscall.h"
-#include "task_linux.h"
-#include "thread.h"
-#include "write_watch.h"
+#include "task.h"
+#include "threads/thread_table.h"
+#include "footprint/write_tracking.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,7 +128,7 @@ guard_filtered(void)
 }
 
 // How many filters the command has found to be harmless: they are those that it runs under itself
-// (cli/filter_probe.c).
+// (cli/launch/filter_probe.c).
 static int
 harmless_filters(void)
 {

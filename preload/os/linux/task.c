@@ -1,6 +1,6 @@
-#include "task_linux.h"
+#include "task.h"
 
-#include "descriptor.h"
+#include "os/descriptor.h"
 #include "raw_syscall.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 // /proc/PID/task read with raw system calls: usable also with other threads stopped.
 #pragma once
 
-#include "task.h"
+#include "os/task.h"
 
 // Whether the next child of the calling thread will be in its PID namespace, and /proc says so.
 bool task_children_stay(void);

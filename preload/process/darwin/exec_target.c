@@ -1,7 +1,7 @@
-#include "target.h"
+#include "process/exec_target.h"
 
-#include "descriptor.h"
-#include "protection.h"
+#include "os/descriptor.h"
+#include "common/binary/macho_protection.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-#include "output_system.h"
+#include "process/output_system.h"
 
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <errno.h>
 #include <pthread.h>

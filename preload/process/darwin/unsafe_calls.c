@@ -1,6 +1,6 @@
 // Of the calls that are not allowed in the child of a multithreaded fork only pthread_create() is
 // noted: the others would need wrappers that hand on unknown arguments.
-#include "unsafe_calls.h"
+#include "process/unsafe_calls.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -1,10 +1,10 @@
-#include "target.h"
+#include "process/exec_target.h"
 
-#include "descriptor.h"
-#include "file_capabilities.h"
-#include "guard.h"
-#include "loader_name.h"
-#include "process.h"
+#include "os/descriptor.h"
+#include "common/binary/file_capabilities.h"
+#include "os/seccomp.h"
+#include "common/binary/loader_name.h"
+#include "process/process.h"
 #include "raw_syscall.h"
 
 #include <elf.h>

@@ -1,8 +1,8 @@
-#include "output_system.h"
+#include "process/output_system.h"
 
-#include "guard.h"
+#include "os/seccomp.h"
 #include "raw_syscall.h"
-#include "text_buffer.h"
+#include "common/text/text_buffer.h"
 
 #include <errno.h>
 #include <poll.h>

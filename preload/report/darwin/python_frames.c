@@ -1,6 +1,6 @@
 // Python frames are not read on this system yet: a story has no interpreter.
-#include "python_path.h"
-#include "python_story.h"
+#include "process/pythonpath.h"
+#include "report/python_frames.h"
 
 uint64_t
 python_story_fill(struct story *story, struct snapshot *snapshot, void *pages)

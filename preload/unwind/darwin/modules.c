@@ -1,8 +1,8 @@
 // The images that dyld knows. Asked after the fork has returned in the parent, when dyld's lock can
 // be waited for.
-#include "modules.h"
+#include "unwind/modules.h"
 
-#include "memory.h"
+#include "os/memory.h"
 
 #include <mach-o/dyld.h>
 #include <mach-o/loader.h>

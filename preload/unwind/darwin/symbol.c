@@ -1,4 +1,4 @@
-#include "symbol.h"
+#include "unwind/symbol.h"
 
 #include <dlfcn.h>
 #include <mach-o/dyld.h>

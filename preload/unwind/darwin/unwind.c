@@ -1,9 +1,9 @@
 // Every function keeps a chain of frames here, as the platform's calling conventions ask for: it is
 // followed in the copy. The stack of the forking thread is walked by the system's libunwind, which
 // knows of functions that do not.
-#include "unwind.h"
+#include "unwind/unwind.h"
 
-#include "mach_state.h"
+#include "capture/darwin/mach_state.h"
 
 #include <libunwind.h>
 #include <string.h>

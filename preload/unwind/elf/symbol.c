@@ -1,6 +1,6 @@
-#include "symbol.h"
+#include "unwind/symbol.h"
 
-#include "descriptor.h"
+#include "os/descriptor.h"
 
 #include <elf.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-#include "modules.h"
+#include "unwind/modules.h"
 
-#include "descriptor.h"
-#include "memory.h"
+#include "os/descriptor.h"
+#include "os/memory.h"
 #include "raw_syscall.h"
 
 #include <elf.h>

@@ -1,7 +1,7 @@
-#include "unwind.h"
+#include "unwind/unwind.h"
 
-#include "interpose.h"
-#include "memory.h"
+#include "libc/real_calls.h"
+#include "os/memory.h"
 
 #include <dlfcn.h>
 #include <libunwind.h>
