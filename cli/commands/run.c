@@ -1,4 +1,5 @@
 #include "run.h"
+#include "symbols/frame.h"
 #include "launch/check_command.h"
 #include "base/clock.h"
 #include "inspect/coverage.h"
@@ -15,7 +16,6 @@
 #include "launch/run_directory.h"
 #include "session/session_notes.h"
 #include "session/still_waiting.h"
-#include "report/print_stack.h"
 #include "watch/stuck_fork_call.h"
 #include "watch/watch.h"
 #include "base/line_tail.h"

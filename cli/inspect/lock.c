@@ -1,9 +1,9 @@
 #include "lock.h"
+#include "symbols/frame.h"
 #include "symbols/function_name.h"
 #include "base/json_fields.h"
 #include "lock_layout.h"
 #include "process/procfs.h"
-#include "report/print_stack.h"
 #include "symbols/symbolize.h"
 #include "base/message.h"
 
@@ -133,7 +133,7 @@ find_waiting(const json_t *stack)
     const struct waiting *waiting = function ? what_waits(function) : NULL;
     if (waiting && (!found || waiting->worth > found->worth))
       found = waiting;
-    if (!waiting && !stack_is_library(frame))
+    if (!waiting && !frame_is_library(frame))
       break;
   }
   return found;

@@ -1,22 +1,11 @@
 // What kind of lock a futex word belongs to, and who owns it.
 #pragma once
 
-#include "process/wait_state.h"
+#include "lock_layout.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
-
-struct lock {
-  const char *kind;  // static text: "pthread_mutex", "semaphore", ...
-  uint64_t
-      address;   // of the object that the word is a part of; of the word where that is not known
-  pid_t owner;   // tid recorded in the lock, as the process knows it: see procfs_task_called();
-                 // 0: it keeps none, or none is recorded now
-  bool guessed;  // its kind is, from the words alone
-  bool checked;  // nobody but its owner can release it: others are refused
-};
 
 // `stack` is that of the waiting thread: the lock's kind is told from the function that waits, or
 // from the words of the lock.

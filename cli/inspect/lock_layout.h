@@ -2,7 +2,21 @@
 // struct_rwlock.h, thread-shared-types.h, internaltypes.h), as far as a waiter's futex word tells.
 #pragma once
 
-#include "lock.h"
+#include "process/wait_state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct lock {
+  const char *kind;  // static text: "pthread_mutex", "semaphore", ...
+  uint64_t
+      address;   // of the object that the word is a part of; of the word where that is not known
+  pid_t owner;   // tid recorded in the lock, as the process knows it: see procfs_task_called();
+                 // 0: it keeps none, or none is recorded now
+  bool guessed;  // its kind is, from the words alone
+  bool checked;  // nobody but its owner can release it: others are refused
+};
 
 // Each fills in address, owner and `checked` as far as they are known; the wait is one of that kind
 // of lock.

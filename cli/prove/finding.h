@@ -2,9 +2,18 @@
 #pragma once
 
 #include "inspect/lock.h"
-#include "proof.h"
 
+#include <jansson.h>
 #include <stdbool.h>
+#include <sys/types.h>
+
+struct suspect {
+  pid_t pid;
+  const char *exe;           // NULL: not known
+  const json_t *fork_event;  // that fork's; NULL: not known
+  const json_t *site_event;  // the first one's from the same place; NULL: not known
+  bool never_forked;         // no sign of a fork: it may well wait to be asked to end
+};
 
 // Adds a sentence, and frees it.
 void proof_say(json_t *proof, char *sentence);

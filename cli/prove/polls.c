@@ -4,7 +4,6 @@
 #include "inspect/lock.h"
 #include "process/procfs.h"
 #include "finding.h"
-#include "report/print_stack.h"
 #include "symbols/symbolize.h"
 #include "base/message.h"
 

@@ -1,18 +1,11 @@
 // Is a process deadlocked: does it wait for what nobody is left to do?
 #pragma once
 
+#include "finding.h"
 #include "process/wait_state.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-
-struct suspect {
-  pid_t pid;
-  const char *exe;           // NULL: not known
-  const json_t *fork_event;  // that fork's; NULL: not known
-  const json_t *site_event;  // the first one's from the same place; NULL: not known
-  bool never_forked;         // no sign of a fork: it may well wait to be asked to end
-};
 
 // Examines a process whose tasks have waited in `state`, all of them, uninterrupted, for waited_ms.
 // Returns a `deadlock` or `suspect` event, symbolized, or NULL where the wait can well end.

@@ -1,6 +1,6 @@
 #include "advice.h"
+#include "symbols/python_frame.h"
 #include "base/json_fields.h"
-#include "print_python.h"
 #include "base/message.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "gen_suppressions.h"
+#include "symbols/frame.h"
 #include "base/json_fields.h"
 #include "text_fork.h"
-#include "print_stack.h"
 #include "symbols/symbolize.h"
 #include "base/message.h"
 

@@ -1,9 +1,10 @@
 #include "advice.h"
+#include "symbols/frame.h"
+#include "symbols/python_frame.h"
+#include "print_stack.h"
 #include "base/json_fields.h"
-#include "print_python.h"
 #include "text_fork.h"
 #include "text_parts.h"
-#include "print_stack.h"
 #include "base/message.h"
 
 #include <ctype.h>

@@ -1,9 +1,10 @@
 #include "text_fork.h"
+#include "symbols/frame.h"
+#include "symbols/python_frame.h"
+#include "print_stack.h"
 #include "advice.h"
 #include "base/json_fields.h"
-#include "print_python.h"
 #include "text_parts.h"
-#include "print_stack.h"
 #include "base/message.h"
 
 #include <signal.h>

@@ -1,7 +1,8 @@
 #include "base/json_fields.h"
-#include "print_python.h"
-#include "text_parts.h"
+#include "symbols/frame.h"
+#include "symbols/python_frame.h"
 #include "print_stack.h"
+#include "text_parts.h"
 #include "base/message.h"
 
 #include <stdbool.h>

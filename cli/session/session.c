@@ -1,9 +1,9 @@
 #include "session.h"
+#include "symbols/frame.h"
 #include "report/gen_suppressions.h"
 #include "base/json_fields.h"
 #include "base/open_file.h"
 #include "report/json.h"
-#include "report/print_stack.h"
 #include "symbols/symbolize.h"
 #include "base/message.h"
 

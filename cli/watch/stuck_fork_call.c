@@ -1,4 +1,5 @@
 #include "stuck_fork_call.h"
+#include "symbols/frame.h"
 #include "base/clock.h"
 #include "inspect/fork_function.h"
 #include "base/json_fields.h"
@@ -6,7 +7,6 @@
 #include "inspect/lock.h"
 #include "process/procfs.h"
 #include "prove/finding.h"
-#include "report/print_stack.h"
 #include "symbols/symbolize.h"
 #include "base/message.h"
 #include "process/wait_state.h"
