@@ -1,6 +1,7 @@
 #include "fork_capture.h"
 
-#include "redirect/child_calls.h"
+#include "process/foreign_handlers.h"
+#include "os/map.h"
 #include "process/stop_budget.h"
 #include "fork_context.h"
 #include "threads/thread_count.h"
@@ -9,7 +10,6 @@
 #include "os/futex.h"
 #include "os/seccomp.h"
 #include "os/hot.h"
-#include "learn/learn.h"
 #include "os/memory.h"
 #include "report/python_frames.h"
 #include "os/spinlock.h"
@@ -26,36 +26,12 @@
 
 enum {
   EVIDENCE_STACK = 512,  // of each stack, to tell whether it moved
-  HANDLERS = 64,         // registrations of fork handlers that are remembered
   GONE_LISTINGS = 16,    // times that the threads at entry are listed by name
   WAIT_RELEASE_NS = 200000000,
   WAIT_CAPTURE_NS = 1000000000,
 };
 
-static _Atomic int foreign_handlers;
-static _Atomic uint64_t handlers[HANDLERS];
 static struct spinlock capturing;
-
-void
-instant_foreign_handlers(void (*handler)(void))
-{
-  int i = foreign_handlers++;
-
-  if (i < HANDLERS)
-    handlers[i] = (uint64_t)(uintptr_t)handler;
-}
-
-int
-instant_handlers(uint64_t *to, int most)
-{
-  int n = 0;
-
-  for (int i = 0; i < foreign_handlers && i < HANDLERS && n < most; i++) {
-    if (handlers[i])
-      to[n++] = handlers[i];
-  }
-  return n;
-}
 
 // The threads at the entry of the call: those missing at the fork instant were stopped by handlers.
 static void
@@ -77,11 +53,10 @@ instant_begin(const char *entry)
 
   call.entry = entry;
   call.wrapper_sp = (uint64_t)(uintptr_t)__builtin_dwarf_cfa();
-  learn_refuse("forked a child of its own");
   if (guard_filtered() && !guard_allows_report())
     return;
   // Only handlers of others can stop threads between here and the fork instant.
-  if (foreign_handlers == 0)
+  if (foreign_handlers_count() == 0)
     return;
   call.threads_at_entry = census_count();
   if (call.threads_at_entry < 2)
@@ -124,7 +99,7 @@ static void
 leave_evidence(void)
 {
   const struct env_options *options = process_options();
-  bool needed = learn_needs_threads(call.learn);
+  bool needed = call.needs_threads;
 
   if (options->capture == CAPTURE_OFF || (!needed && !budget_allows(options->snapshot_budget)) ||
       !spinlock_try(&capturing, needed ? WAIT_CAPTURE_NS : 0))
@@ -225,7 +200,7 @@ void
 instant_note(const struct registers *caller)
 {
   call.registers = *caller;
-  if (count() && !call.redirect->first[0])
+  if (count() && !call.redirected[0])
     copy_own_stack();
 }
 
@@ -246,9 +221,7 @@ instant_child(void)
   if (call.site && call.counted && !call.telling)
     python_story_keep();
   thread_forget_others();
-  borrow_forget();
-  if (call.learn)
-    learn_threads(call.learn, call.snapshot, call.own_stack, call.own_stack ? CALL_STACK : 0);
+  fork_child_hook();
   if (call.counted && !call.telling) {
     memcpy(process.fork_id, call.id, sizeof process.fork_id);
     unsafe_calls_watch();

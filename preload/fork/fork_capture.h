@@ -10,11 +10,6 @@
 // At the entry of a wrapper: lists the threads, if handlers of others may stop some.
 void instant_begin(const char *entry);
 
-// A module has registered fork handlers, of which this is one.
-void instant_foreign_handlers(void (*handler)(void));
-// One handler of each registration, at most `most` of them.
-int instant_handlers(uint64_t *handlers, int most);
-
 void instant_prepare(void);
 // In the parent of a borrowed child that becomes real, with the registers of the caller of fork():
 // instead of what the handler does in the child, which finds call.taken.
@@ -22,3 +17,7 @@ void instant_capture(const struct registers *caller);
 // After a redirected fork: what is to be told of it.
 void instant_note(const struct registers *caller);
 void instant_child(void);
+
+// What the rooms above have to do in each such child, before what was captured is forgotten:
+// hooks/fork_hooks.c has it.
+void fork_child_hook(void);

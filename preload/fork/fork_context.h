@@ -1,13 +1,13 @@
 // One fork of the calling thread, from the entry of the call to the report after it.
 #pragma once
 
-#include "learn/learn.h"
 #include "process/process.h"
-#include "redirect/redirect_site.h"
 #include "registers.h"
 #include "report/known_sites.h"
 #include "capture/snapshot.h"
 #include "report/fork_report.h"
+
+struct learn;
 
 struct call {
   const char *entry;    // NULL outside a wrapper
@@ -19,11 +19,14 @@ struct call {
   uint64_t forked_at;  // CLOCK_MONOTONIC, ns
   struct registers registers;
   struct site *site;
-  struct redirect_site *redirect;  // of a fork that was redirected, or NULL
+  const char *redirected;    // of a redirected fork: the id of the first one from its site that was
+                             // told, or ""; NULL: this one is real
+  unsigned redirected_seen;  // redirected from there so far
   uint64_t slot;  // where the return address of the function that calls fork() stands, if the entry
                   // of fork() has found it; else 0
   bool taken;     // the parent of a borrowed child that becomes real has captured the threads
   struct snapshot *snapshot;
+  bool needs_threads;   // of a fork that is learned from: registers, at any cost
   struct learn *learn;  // NULL: this fork is not learned from
   struct outcome *outcome;
   size_t outcome_size;

@@ -1,5 +1,7 @@
 #include "fork_emit.h"
 
+#include "process/output_stderr.h"
+#include "os/map.h"
 #include "fork_context.h"
 #include "capture/stack_check.h"
 #include "report/event_json.h"
@@ -143,9 +145,9 @@ tell_first(struct telling *telling)
   struct modules *modules = modules_read();
   story->modules = modules;
   story_fill(story, call.snapshot, &own, &telling->arena);
-  struct site *site = call.redirect ? NULL
-                                    : site_add(call.registers.at[REG_SP], story->site.frames,
-                                               story->site.count, python_story_place());
+  struct site *site = call.redirected ? NULL
+                                      : site_add(call.registers.at[REG_SP], story->site.frames,
+                                                 story->site.count, python_story_place());
   if (site) {
     story->seen = site_see(site);
     if (!site_report(site, story, call.kinds, call.sequence))
@@ -199,7 +201,6 @@ tell_story(pid_t child, bool first, bool wants_event)
 {
   struct telling telling = {.wants_event = wants_event};
   struct story *story = &telling.story;
-  const struct redirect_site *redirect = call.redirect;
 
   memcpy(story->id, call.id, sizeof story->id);
   story->time_ns = now_ns(CLOCK_REALTIME);
@@ -217,11 +218,11 @@ tell_story(pid_t child, bool first, bool wants_event)
     story->seen = site_seen(call.site);
     site_reported(call.site, story->same_as);
   }
-  if (redirect) {
+  if (call.redirected) {
     story->redirected = true;
-    story->seen = redirect->borrowed;
+    story->seen = call.redirected_seen;
     if (!first)
-      memcpy(story->same_as, redirect->first, sizeof story->same_as);
+      memcpy(story->same_as, call.redirected, sizeof story->same_as);
   }
   if (call.snapshot) {
     story->capture = snapshot_means(call.snapshot);
@@ -232,7 +233,7 @@ tell_story(pid_t child, bool first, bool wants_event)
       story->evidence = (uint64_t)(uintptr_t)call.snapshot->threads;
   }
   // A driver decides by itself what to tell, and when.
-  telling.wants_text = first && !redirect && !process.events.value[0];
+  telling.wants_text = first && !call.redirected && !process.events.value[0];
   if (telling.wants_text && process_options()->verbosity == 0 && call.outcome)
     telling.wants_text = futex_wait_shared(&call.outcome->ended, WAIT_EXEC_NS) != OUTCOME_EXEC;
   if (!first) {
@@ -260,7 +261,7 @@ tell_story(pid_t child, bool first, bool wants_event)
 static void
 tell(pid_t child)
 {
-  bool first = !call.site && call.counted && !(call.redirect && call.redirect->first[0]);
+  bool first = !call.site && call.counted && !(call.redirected && call.redirected[0]);
   bool wants_event = output_wants_events();
 
   if (call.site)

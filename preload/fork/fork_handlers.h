@@ -1,8 +1,5 @@
-// fork-like calls become fork events. Two nets: the interposed symbols, and fork handlers for the
-// forks that libc does inside (forkpty).
+// The second net: fork handlers, for the forks that libc does inside (forkpty).
 #pragma once
-
-#include <stdbool.h>
 
 // Registers the fork handlers, once: before those of any other module, before the first thread is
 // made, and before the first fork.
@@ -15,6 +12,3 @@ void fork_late_start(void);
 
 // A module registers fork handlers. From the wrapper of what it calls for that.
 void fork_handlers(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-
-// What each wrapper asks first: whether it is to do nothing but call the real function.
-bool fork_passes(void);

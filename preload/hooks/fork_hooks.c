@@ -1,6 +1,10 @@
-#include "fork/fork_handlers.h"
+#include "fork_hooks.h"
 
 #include "redirect/promote_child.h"
+#include "redirect/child_calls.h"
+#include "learn/learn.h"
+#include "fork/fork_handlers.h"
+#include "os/hot.h"
 #include "fork/fork_context.h"
 #include "threads/thread_count.h"
 #include "fork/fork_capture.h"
@@ -9,43 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <unistd.h>
-
-static void
-on_parent(void)
-{
-  if (!call.entry && call.counted)
-    tell_end(0);
-}
-
-void
-fork_start(void)
-{
-  static _Atomic bool started;
-
-  // No pthread_once(): ThreadSanitizer, which intercepts it, registers handlers before it is ready.
-  // Read first: a write would cost each fork a page.
-  if (!started && !atomic_exchange(&started, true))
-    pthread_atfork(instant_prepare, NULL, instant_child);
-}
-
-void
-fork_late_start(void)
-{
-  pthread_atfork(NULL, on_parent, NULL);
-}
-
-void
-fork_handlers(void (*prepare)(void), void (*parent)(void), void (*child)(void))
-{
-  if (prepare == instant_prepare || parent == on_parent)
-    return;
-  fork_start();
-  instant_foreign_handlers(prepare ? prepare : parent ? parent : child);
-}
 
 // A wrapper within a wrapper (libc's forkpty calls fork) leaves the event to the outer one.
 bool
@@ -56,7 +25,16 @@ fork_passes(void)
   if (process.secure || call.entry)
     return true;
   fork_start();
+  learn_refuse("forked a child of its own");
   return false;
+}
+
+IN_EACH_CHILD void
+fork_child_hook(void)
+{
+  borrow_forget();
+  if (call.learn)
+    learn_threads(call.learn, call.snapshot, call.own_stack, call.own_stack ? CALL_STACK : 0);
 }
 
 FH_EXPORT int

@@ -1,5 +1,6 @@
 #include "learn.h"
 
+#include "os/map.h"
 #include "threads/thread_count.h"
 #include "os/seccomp.h"
 #include "learn_internal.h"

@@ -1,5 +1,6 @@
 #include "sites_file.h"
 
+#include "os/map.h"
 #include "os/descriptor.h"
 #include "os/memory.h"
 #include "process/output.h"

@@ -1,7 +1,6 @@
 #include "memory.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 size_t
 memory_copy_own_stack(void *to, size_t length, uint64_t sp)
@@ -15,13 +14,4 @@ memory_copy_own_stack(void *to, size_t length, uint64_t sp)
     n = length;
   memcpy(to, (const void *)sp, n);
   return n;
-}
-
-void *
-memory_map(size_t size)
-{
-  void *memory =
-      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-  return memory == MAP_FAILED ? NULL : memory;
 }

@@ -30,6 +30,3 @@ size_t memory_copy_own_stack(void *to, size_t length, uint64_t sp);
 // The same as memory_copy() without pinning a page, which in a fork child would copy it. Only in a
 // process with one thread: between the look at a page and the copy nobody may unmap it.
 size_t memory_copy_alone(void *to, size_t length, uint64_t address);
-
-// Private memory that costs only what is touched of it, or NULL. Free with munmap().
-void *memory_map(size_t size);

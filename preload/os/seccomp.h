@@ -7,6 +7,12 @@
 
 struct sock_fprog;
 
+// A filter will be installed: keeps a copy. Strict mode will be: nothing is allowed any more.
+void guard_remember(const struct sock_fprog *program);
+void guard_forbid(void);
+// How many filters that were inherited are known to be harmless.
+void guard_trust(int (*filters_known)(void));
+
 // True once a filter was installed through libc in this process, or found in force by guard_look().
 bool guard_filtered(void);
 

@@ -1,5 +1,7 @@
 #include "redirect_rules.h"
 
+#include "process/output_stderr.h"
+#include "os/map.h"
 #include "os/descriptor.h"
 #include "os/memory.h"
 #include "process/output.h"

@@ -11,10 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Part of the list `value` that names this library, which was loaded as `path`; *length is its
-// length. NULL: none does, and *length means nothing.
-const char *preload_list_entry(const char *value, const char *path, size_t *length);
-
 // The variable in `environment`, or NULL. If it is there more than once: the one the loader takes.
 char *const *preload_list_find(char *const environment[]);
 

@@ -1,9 +1,9 @@
 #include "process.h"
 
+#include "output_stderr.h"
 #include "os/hot.h"
 #include "os/kernel.h"
-#include "output.h"
-#include "preload_list.h"
+#include "preload_entry.h"
 #include "common/config/builtin_site_rules.h"
 #include "common/text/text_buffer.h"
 

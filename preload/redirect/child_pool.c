@@ -1,6 +1,7 @@
 #include "child_pool.h"
 
-#include "vfork_child.h"
+#include "os/map.h"
+#include "vfork_state.h"
 #include "os/hot.h"
 #include "os/memory.h"
 

@@ -1,7 +1,8 @@
 #include "child_signals.h"
 
 #include "promote_child.h"
-#include "vfork_child.h"
+#include "signal_state.h"
+#include "vfork_state.h"
 #include "interrupted_place.h"
 #include "libc/real_calls.h"
 #include "raw_syscall.h"
@@ -15,39 +16,10 @@ enum { KERNEL_SA_RESTORER = 0x04000000 };  // arch/x86/include/uapi/asm/signal.h
 
 void borrow_restorer(void);
 
-static uint64_t
-bit(int number)
-{
-  return 1ul << (number - 1);
-}
-
-uint64_t
-signals_block(void)
-{
-  const uint64_t all = ~0ul;
-  uint64_t mask = 0;
-
-  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, sizeof mask);
-  return mask;
-}
-
-void
-signals_restore(uint64_t mask)
-{
-  RAW(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
-}
-
 static bool
 catchable(int number)
 {
   return number != SIGKILL && number != SIGSTOP;
-}
-
-void
-signals_read(struct borrow *b)
-{
-  for (int i = 1; i < KERNEL_SIGNALS; i++)
-    RAW(SYS_rt_sigaction, i, 0, &b->actions[i], sizeof b->mask);
 }
 
 // By default it dumps core or stops the process (signal(7)). What only ends it ends the child, and
@@ -112,8 +84,8 @@ on_signal(int number, siginfo_t *info, void *context)
       info->si_code <= 0 && info->si_pid == (pid_t)RAW(SYS_getpid) && number != BORROW_SIGNAL;
   if (!fault && !own && !borrow_place_may_leave(b, interrupted, number == BORROW_SIGNAL)) {
     if (number != BORROW_SIGNAL) {
-      b->deferred |= bit(number);
-      *(uint64_t *)(void *)&interrupted->uc_sigmask |= bit(number);
+      b->deferred |= signal_bit(number);
+      *(uint64_t *)(void *)&interrupted->uc_sigmask |= signal_bit(number);
       send_again(number, info);
     }
     errno = saved;
@@ -141,10 +113,10 @@ static void catch (struct borrow *b, int number)
     return;
   if (number == BORROW_SIGNAL || is_to_be_caught(&b->actions[number], number)) {
     RAW(SYS_rt_sigaction, number, &ours, 0, sizeof ours.mask);
-    b->caught |= bit(number);
-  } else if (b->caught & bit(number)) {
+    b->caught |= signal_bit(number);
+  } else if (b->caught & signal_bit(number)) {
     RAW(SYS_rt_sigaction, number, &b->actions[number], 0, sizeof ours.mask);
-    b->caught &= ~bit(number);
+    b->caught &= ~signal_bit(number);
   } else if (b->actions[number].flags) {
     // CLONE_CLEAR_SIGHAND leaves what is ignored so, but without its flags.
     RAW(SYS_rt_sigaction, number, &b->actions[number], 0, sizeof ours.mask);
@@ -160,22 +132,13 @@ signals_catch(struct borrow *b)
     catch (b, i);
 }
 
-void
-signals_give_back(const struct borrow *b)
-{
-  for (int i = 1; i < KERNEL_SIGNALS; i++) {
-    if (b->caught & bit(i))
-      RAW(SYS_rt_sigaction, i, &b->actions[i], 0, sizeof b->mask);
-  }
-}
-
 // libc's own function sees and sets what the program expects, then the signal is caught again.
 static uint64_t
 uncover(struct borrow *b, int number)
 {
   uint64_t mask = signals_block();
 
-  if (number > 0 && number < KERNEL_SIGNALS && (b->caught & bit(number)))
+  if (number > 0 && number < KERNEL_SIGNALS && (b->caught & signal_bit(number)))
     RAW(SYS_rt_sigaction, number, &b->actions[number], 0, sizeof b->mask);
   return mask;
 }

@@ -1,6 +1,6 @@
 #include "exit_proxy.h"
 
-#include "child_signals.h"
+#include "vfork_state.h"
 #include "raw_syscall.h"
 
 #include <linux/sched.h>

@@ -1,6 +1,6 @@
 #include "interrupted_place.h"
 
-#include "vfork_child.h"
+#include "vfork_state.h"
 #include "unwind/modules.h"
 #include "unwind/unwind.h"
 

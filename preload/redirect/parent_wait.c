@@ -1,6 +1,6 @@
 #include "parent_wait.h"
 
-#include "vfork_child.h"
+#include "vfork_state.h"
 #include "fork/fork_context.h"
 #include "os/futex.h"
 #include "os/hot.h"

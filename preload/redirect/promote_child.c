@@ -1,6 +1,7 @@
 #include "promote_child.h"
 
-#include "vfork_child.h"
+#include "signal_state.h"
+#include "vfork_state.h"
 #include "os/descriptor.h"
 #include "os/futex.h"
 #include "fork/fork_capture.h"

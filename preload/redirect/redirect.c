@@ -1,6 +1,6 @@
 #include "redirect.h"
 
-#include "vfork_child.h"
+#include "vfork_state.h"
 #include "fork/fork_context.h"
 #include "threads/thread_count.h"
 #include "exit_exec.h"

@@ -1,6 +1,8 @@
 #include "redirect_events.h"
 
-#include "vfork_child.h"
+#include "process/output_stderr.h"
+#include "learn/learn.h"
+#include "vfork_state.h"
 #include "fork/fork_context.h"
 #include "threads/thread_count.h"
 #include "report/event_json.h"
@@ -37,6 +39,7 @@ redirect_capture(struct borrow *b)
 {
   const struct registers registers = caller(b);
 
+  learn_refuse("forked a child of its own");
   instant_begin("fork");
   instant_capture(&registers);
 }
@@ -48,7 +51,7 @@ redirect_tell_begin(struct borrow *b)
     return;
   const struct registers registers = caller(b);
   call.entry = "fork";
-  call.redirect = b->site;
+  call.redirected = b->site->first;
   instant_note(&registers);
 }
 

@@ -1,5 +1,6 @@
 // A system where forks are carried out as they are: nothing is redirected, and nothing learned.
 #include "promote_child.h"
+#include "process/output_stderr.h"
 #include "child_calls.h"
 #include "learn/learn.h"
 #include "process/output.h"

@@ -1,6 +1,7 @@
 #include "redirect_site.h"
 
-#include "vfork_child.h"
+#include "os/map.h"
+#include "vfork_state.h"
 #include "footprint/calling_frame.h"
 #include "learn/learned_sites.h"
 #include "policy/language_runtimes.h"

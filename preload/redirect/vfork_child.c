@@ -1,8 +1,12 @@
 #include "vfork_child.h"
 
+#include "signal_state.h"
 #include "promote_child.h"
 #include "child_pool.h"
 #include "parent_wait.h"
+#include "child_signals.h"
+#include "redirect.h"
+#include "redirect_site.h"
 #include "fork/fork_context.h"
 #include "os/descriptor.h"
 #include "exit_exec.h"
@@ -28,9 +32,6 @@ _Static_assert(offsetof(struct borrow, sp) == 0 && offsetof(struct borrow, paren
                    offsetof(struct borrow, clone) == 64 && sizeof(struct clone_args) == 88 &&
                    sizeof(struct entry_frame) == 64,
                "the layout in fork_entry_x86_64.S");
-
-__thread struct borrow *borrowed;
-struct borrow_changes borrow_changes;
 
 void borrow_returns(void);
 pid_t forkhound_fork(void);
@@ -145,7 +146,7 @@ borrow_end(struct borrow *b)
     redirect_tell_begin(b);
   errno = error;
   pthread_setcancelstate(b->cancel_state, NULL);
-  b->site->borrowed++;
+  call.redirected_seen = ++b->site->borrowed;
   signals_restore(b->mask);
   memcpy(b->id, call.id, sizeof b->id);
   tell_end(result);
@@ -157,17 +158,6 @@ borrow_end(struct borrow *b)
     return forkhound_fork();
   errno = result < 0 ? -result : error;
   return result < 0 ? -1 : result;
-}
-
-// The kernel clears the thread's number in its block when it ends (CLONE_CHILD_CLEARTID of
-// pthread_create()), for which this function looks.
-bool
-borrow_parent_waits(const struct borrow *b)
-{
-  clockid_t unused;
-
-  return (pid_t)RAW(SYS_getppid) == b->parent &&
-         pthread_getcpuclockid(pthread_self(), &unused) == 0;
 }
 
 IN_EACH_CHILD void

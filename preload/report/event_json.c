@@ -1,6 +1,6 @@
 #include "event_json.h"
 
-#include "fork/fork_capture.h"
+#include "process/foreign_handlers.h"
 #include "os/kernel.h"
 #include "unwind/symbol.h"
 #include "process/unsafe_calls.h"
@@ -161,7 +161,7 @@ static void
 add_handlers(struct text *t, const struct modules *modules)
 {
   uint64_t handlers[64];
-  int n = instant_handlers(handlers, 64);
+  int n = foreign_handlers_list(handlers, 64);
 
   text_add(t, ",\"atfork\":[");
   const char *comma = "";

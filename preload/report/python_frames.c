@@ -1,5 +1,6 @@
 #include "python_frames.h"
 
+#include "os/map.h"
 #include "os/descriptor.h"
 #include "common/binary/elf_section.h"
 #include "os/environment.h"

@@ -1,5 +1,7 @@
 #include "suppression.h"
 
+#include "process/output_stderr.h"
+#include "os/map.h"
 #include "os/descriptor.h"
 #include "os/kernel.h"
 #include "os/memory.h"

@@ -1,21 +1,14 @@
 #include "thread_table.h"
 
-#include "redirect/promote_child.h"
-#include "process/stop_budget.h"
-#include "hooks/exec_hooks.h"
-#include "fork/fork_handlers.h"
-#include "os/seccomp.h"
+#include "os/map.h"
 #include "os/hot.h"
 #include "libc/real_calls.h"
 #include "os/kernel.h"
-#include "learn/learn.h"
 #include "os/memory.h"
 #include "process/process.h"
-#include "redirect/redirect.h"
 #include "os/task.h"
 #include "thread_kinds.h"
-#include "process/unsafe_calls.h"
-#include "unwind/unwind.h"
+#include "thread_start.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -73,16 +66,7 @@ on_end(void *value)
 static void
 before_first_thread(void)
 {
-  fork_start();
-  exec_start();
-  budget_start();
-  (void)process_options();
-  guard_look();
-  (void)unwind_load();
-  unsafe_calls_resolve();
-  redirect_start();
-  learn_start();
-  fork_late_start();
+  thread_start_first();
   void *memory = memory_map(SLOTS * sizeof(struct slot));
 
   if (!memory)
@@ -159,8 +143,7 @@ run(struct slot *slot)
 {
   size_t i = (size_t)(slot - atomic_load_explicit(&slots, memory_order_relaxed));
 
-  if (forkhound_redirects)
-    redirect_thread();
+  thread_start_new();
   slot->thread = pthread_self();
   task_own_name(slot->name);
   // A negative tid keeps the slot ours until it is known.
@@ -176,7 +159,7 @@ thread_main(void *argument)
 {
   struct slot *slot = argument;
 
-  if (learn_wanted())
+  if (thread_start_clears_registers())
     slot->outer = registers_clear();
   void *result = run(slot);
   // No jump into run() instead of a call: the registers would be given back first.
@@ -212,12 +195,11 @@ thread_make(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(
   fh_real_resolve();
   if (process.secure)
     return fh_real.pthread_create(thread, attributes, start, argument);
-  become_real("called pthread_create", REAL_WHOLE);
+  thread_start_before();
   pthread_once(&once, before_first_thread);
   if (process.threads != THREADS_KNOWN)
     forget_left_behind();
-  unsafe_calls_thread();
-  learn_refuse("called pthread_create");
+  thread_start_each();
   struct slot *slot = claim(&i);
   errno = saved;
   if (!slot)

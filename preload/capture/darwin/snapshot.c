@@ -2,6 +2,7 @@
 // needed for that.
 #include "capture/snapshot.h"
 
+#include "os/map.h"
 #include "os/kernel.h"
 #include "mach_state.h"
 #include "os/darwin/mach_threads.h"

@@ -1,5 +1,6 @@
 #include "fork/fork_handlers.h"
 
+#include "hooks/fork_hooks.h"
 #include "fork/fork_context.h"
 #include "fork/fork_capture.h"
 #include "libc/real_calls.h"

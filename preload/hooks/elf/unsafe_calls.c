@@ -3,7 +3,7 @@
 #include "process/unsafe_calls.h"
 
 #include "redirect/promote_child.h"
-#include "redirect/vfork_child.h"
+#include "redirect/vfork_state.h"
 #include "attributes/child_ids.h"
 #include "redirect/child_signals.h"
 #include "learn/close_calls.h"

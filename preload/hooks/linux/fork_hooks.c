@@ -1,6 +1,7 @@
 // The fork-like calls that only Linux and glibc have.
 #include "fork/fork_handlers.h"
 
+#include "hooks/fork_hooks.h"
 #include "redirect/promote_child.h"
 #include "fork/fork_context.h"
 #include "fork/fork_capture.h"
@@ -31,6 +32,7 @@ fork_once(const void *return_address, uint64_t sp, uint64_t slot, bool *stuck)
   instant_begin("fork");
   struct learn *learn = learn_before(return_address, sp, slot);
   call.learn = learn;
+  call.needs_threads = learn_needs_threads(learn);
   pid_t child = fh_real.fork();
   if (child != 0)
     tell_end(child);

@@ -18,3 +18,9 @@ guard_allows_report(void)
 {
   return true;
 }
+
+void
+guard_trust(int (*filters_known)(void))
+{
+  (void)filters_known;
+}

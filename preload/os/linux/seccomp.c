@@ -1,26 +1,18 @@
 #include "os/seccomp.h"
 
-#include "redirect/promote_child.h"
-#include "redirect/vfork_child.h"
+#include "os/map.h"
 #include "os/descriptor.h"
-#include "libc/real_calls.h"
-#include "os/memory.h"
-#include "process/process.h"
 #include "raw_syscall.h"
 #include "task.h"
-#include "threads/thread_table.h"
-#include "footprint/write_tracking.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,11 +21,23 @@ enum { FILTERS = 16 };
 static struct sock_fprog filters[FILTERS];
 static _Atomic int filter_count;
 static _Atomic bool inherited, unreadable, traced;
+static int (*_Atomic harmless_filters)(void);
 
-// A copy, made before the filter is in force. One too many, or no memory: nothing is allowed any
-// more.
-static void
-remember(const struct sock_fprog *program)
+void
+guard_trust(int (*filters_known)(void))
+{
+  harmless_filters = filters_known;
+}
+
+void
+guard_forbid(void)
+{
+  atomic_store(&unreadable, true);
+}
+
+// One too many, or no memory: nothing is allowed any more.
+void
+guard_remember(const struct sock_fprog *program)
 {
   if (!program || !program->filter || program->len == 0)
     return;
@@ -127,33 +131,6 @@ guard_filtered(void)
   return filter_count > 0 || inherited || unreadable;
 }
 
-// How many filters the command has found to be harmless: they are those that it runs under itself
-// (cli/launch/filter_probe.c).
-static int
-harmless_filters(void)
-{
-  static _Atomic int known = -1;
-  char path[640], text[16] = "";
-  size_t folder = strlen(process.events.value);
-
-  if (known >= 0)
-    return known;
-  while (folder > 0 && process.events.value[folder - 1] != '/')
-    folder--;
-  long fd = -1;
-  if (folder > 0 && folder + sizeof "filters" <= sizeof path) {
-    memcpy(path, process.events.value, folder);
-    memcpy(path + folder, "filters", sizeof "filters");
-    fd = descriptor_open(path, O_RDONLY | O_NOFOLLOW);
-  }
-  if (fd >= 0) {
-    RAW(SYS_read, fd, text, sizeof text - 1);
-    descriptor_close(fd);
-  }
-  known = (int)strtol(text, NULL, 10);
-  return known;
-}
-
 // A line of /proc/PID/task/TID/status. "Seccomp_filters" is there since Linux 5.9, after "Seccomp".
 static void
 read_status_line(const char *line)
@@ -162,7 +139,7 @@ read_status_line(const char *line)
     traced = line[11] != '0';
   else if (strncmp(line, "Seccomp:\t", 9) == 0 && line[9] != '0' && filter_count == 0)
     inherited = true;
-  else if (strncmp(line, "Seccomp_filters:\t", 17) == 0 && inherited &&
+  else if (strncmp(line, "Seccomp_filters:\t", 17) == 0 && inherited && harmless_filters &&
            strtol(line + 17, NULL, 10) == harmless_filters())
     inherited = false;
 }
@@ -234,90 +211,4 @@ guard_allows_report(void)
                                 SYS_getpid,     SYS_gettid, SYS_futex,  SYS_rt_sigprocmask};
 
   return allows_all(needed, sizeof needed / sizeof needed[0]);
-}
-
-// What is the memory's, not the caller's; and a filter, which this process is not to obey.
-static bool
-changes_more_than_caller(int option)
-{
-  enum { SET_MDWE = 65 };  // PR_SET_MDWE, Linux 6.3
-
-  return option == PR_SET_SECCOMP || option == PR_SET_MM || option == PR_SET_THP_DISABLE ||
-         option == SET_MDWE;
-}
-
-// Of a borrowed child: what the wrappers of libc's functions would have to do.
-static void
-before_raw_call(long number)
-{
-  switch (number) {
-  case SYS_fork:
-  case SYS_vfork:
-  case SYS_clone:
-  case SYS_clone3:
-  case SYS_seccomp:
-  case SYS_unshare:
-  case SYS_setns:
-  case SYS_ptrace:
-  case SYS_rt_sigaction:
-  case SYS_tkill:
-  case SYS_tgkill: become_real("called syscall", REAL_WHOLE); break;
-  default: break;
-  }
-}
-
-FH_EXPORT int
-prctl(int option, ...)
-{
-  va_list list;
-  unsigned long a[4];
-
-  va_start(list, option);
-  for (int i = 0; i < 4; i++)
-    a[i] = va_arg(list, unsigned long);
-  va_end(list);
-  fh_real_resolve();
-  if (borrowed && changes_more_than_caller(option))
-    become_real("called prctl", REAL_WHOLE);
-  if (!borrowed && option == PR_SET_DUMPABLE)
-    borrow_changes.dumpable++;
-  if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_FILTER)
-    remember((const struct sock_fprog *)a[1]);
-  else if (option == PR_SET_SECCOMP && a[0] == SECCOMP_MODE_STRICT)
-    unreadable = true;
-  int result = fh_real.prctl(option, a[0], a[1], a[2], a[3]);
-  if (option == PR_SET_NAME && result == 0)
-    thread_renamed();
-  return result;
-}
-
-// libseccomp and hand-written sandboxes install filters this way.
-FH_EXPORT long
-syscall(long number, ...)
-{
-  va_list list;
-  long a[6];
-
-  va_start(list, number);
-  for (int i = 0; i < 6; i++)
-    a[i] = va_arg(list, long);
-  va_end(list);
-  fh_real_resolve();
-  if (borrowed)
-    before_raw_call(number);
-  if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_FILTER)
-    remember((const struct sock_fprog *)a[2]);
-  else if (number == SYS_seccomp && a[0] == SECCOMP_SET_MODE_STRICT)
-    unreadable = true;
-  if (number == SYS_close && write_watch_keeps((int)a[0])) {
-    errno = EBADF;
-    return -1;
-  }
-  if (number == SYS_close_range && write_watch_on())
-    return close_range((unsigned int)a[0], (unsigned int)a[1], (int)a[2]);
-  if (number == SYS_execve)
-    return execve((const char *)a[0], (char **)a[1], (char **)a[2]);
-  if (number == SYS_execveat)
-    return execveat((int)a[0], (const char *)a[1], (char **)a[2], (char **)a[3], (int)a[4]);
-  return fh_real.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -2,6 +2,7 @@
 // be waited for.
 #include "unwind/modules.h"
 
+#include "os/map.h"
 #include "os/memory.h"
 
 #include <mach-o/dyld.h>

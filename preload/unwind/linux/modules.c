@@ -1,5 +1,6 @@
 #include "unwind/modules.h"
 
+#include "os/map.h"
 #include "os/descriptor.h"
 #include "os/memory.h"
 #include "raw_syscall.h"

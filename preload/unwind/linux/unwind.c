@@ -1,5 +1,6 @@
 #include "unwind/unwind.h"
 
+#include "os/map.h"
 #include "libc/real_calls.h"
 #include "os/memory.h"
 
