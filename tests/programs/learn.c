@@ -60,6 +60,7 @@ static char *pages;
 static jmp_buf outside;
 static _Atomic int *_Atomic told, *_Atomic seen;
 static _Atomic bool stop;
+static _Atomic bool begun;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char many[64 * 4096];
 
@@ -239,6 +240,7 @@ other(void *what)
 {
   bool writes = is(what, "flag");
 
+  begun = true;
   while (is(what, "busy")) {
     for (size_t i = 0; i < sizeof many; i += 64)
       many[i]++;
@@ -281,6 +283,9 @@ main(int argc, char **argv)
   pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   setvbuf(stdout, NULL, _IONBF, 0);
   pthread_create(&thread, NULL, other, what);
+  // Until then libc's start of the thread has what this one had in its registers.
+  while (!begun)
+    usleep(100);
   for (int i = 0; i < forks; i++) {
     pid_t pid = call_fork(what);
     if (waitpid(pid, &status, 0) != pid)

@@ -68,7 +68,7 @@ def test_data_loader():
 def test_prefork_loop():
     run = driven([build_program("prefork"), "respawn"], *QUICK)
     given_up(run, AGAIN)
-    assert len(run.named("deadlock")) == 3, run.named("deadlock")
+    assert len(run.named("deadlock")) >= 3, run.named("deadlock")
 
 
 def test_server_that_serves():

@@ -98,7 +98,7 @@ def offsets(name, path):
         target = BUILD / "programs" / f"python_offsets-{name}"
         target.parent.mkdir(parents=True, exist_ok=True)
         # In C++ style some of CPython's headers are not clean: no warnings.
-        subprocess.run(["gcc", "-w", f"-I{headers}", f"-I{headers}/internal", f"-I{TOP}/common",
+        subprocess.run(["gcc", "-w", f"-I{headers}", f"-I{headers}/internal", f"-I{TOP}", f"-I{TOP}/common/arch/x86_64",
                         "-o", target, TOP / "tests/unit/python_offsets.c",
                         TOP / "common/cpython/layout.c", TOP / "common/cpython/published_layout.c"], check=True)
         run = execute([target])
