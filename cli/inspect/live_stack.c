@@ -31,7 +31,8 @@ live_open(pid_t pid)
     return NULL;
   close(fd);
   struct live *live = xrealloc(NULL, sizeof *live);
-  *live = (struct live){.pid = pid, .serial = ++serial};
+  serial++;
+  *live = (struct live){.pid = pid, .serial = serial};
   return live;
 }
 

@@ -157,13 +157,21 @@ tell(bool timeout, int status)
     message("%s ended: names may be missing", what);
 }
 
+// Whether it has cost too much time; after the limit once is too often.
+static bool
+is_given_up(void)
+{
+  bool late = it.limit_ns && clock_ns(CLOCK_MONOTONIC) >= it.limit_ns;
+  return it.timeouts >= (late ? 1 : MOST_TIMEOUTS);
+}
+
 json_t *
 symbolizer_ask(json_t *question, const struct symbolizer_memory *memory, json_t *frames)
 {
   char *text = json_dumps(question, JSON_COMPACT);
   json_t *answer = NULL;
   json_decref(question);
-  for (int i = 0; text && i < TRIES && it.timeouts < MOST_TIMEOUTS && !answer && begin(); i++) {
+  for (int i = 0; text && i < TRIES && !is_given_up() && !answer && begin(); i++) {
     struct patience patience = patience_now();
     json_array_clear(frames);
     answer = ask_once(text, memory, frames, &patience);

@@ -221,3 +221,45 @@ def test_hung_symbolizer():
         text = Path(f"{folder}/err").read_text()
         assert process.wait() == 66 and "SUMMARY: forkhound: deadlock" in text, (process.returncode, text)
         assert NOTE + "took too long" in text, text
+
+
+def test_fifos_that_libdw_opens_itself():
+    """Those of split DWARF and of dwz: it knows no better, but the symbolizer's time is limited."""
+    with tempfile.TemporaryDirectory() as folder:
+        split, alternate = Path(folder) / "split", Path(folder) / "alternate"
+        source = build_program("locks").parents[2] / "tests/programs/locks.c"
+        subprocess.run(["gcc", "-g", "-gsplit-dwarf", "-D_GNU_SOURCE", "-pthread", "-o", split, source],
+                       check=True, cwd=folder)
+        (half,) = Path(folder).glob("*.dwo")
+        half.unlink()
+        os.mkfifo(half)
+        os.mkfifo(f"{folder}/alt.debug")
+        (Path(folder) / "alt").write_bytes(f"{folder}/alt.debug".encode() + b"\0" + bytes(range(20)))
+        subprocess.run(["objcopy", f"--add-section=.gnu_debugaltlink={folder}/alt", build_program("locks"),
+                        alternate], check=True)
+        for program in (split, alternate):
+            run = driven([program, "normal"], limit=100)
+            assert run.status == 66 and len(run.named("deadlock")) == 1, (program, run.status, run.err)
+            assert "libc.so.6+" in run.err and "wait_in_child" in run.err, run.err
+
+
+def test_symbolizers_that_all_hang():
+    """The command ends at its time limit, and where it is asked to."""
+    program = build_program("locks")
+    for options, sent in ((("--time-limit", "4"), None), ((), signal.SIGTERM)):
+        with tempfile.TemporaryDirectory() as folder, open(f"{folder}/err", "w+") as err, subprocess.Popen(
+                [COMMAND, "run", "--on-deadlock", "report", *options, "--", program, "normal"],
+                stdin=subprocess.DEVNULL, stderr=err, env=environment()) as process:
+            begin, told = time.monotonic(), None
+            while process.poll() is None and time.monotonic() < begin + 60:
+                for pid in names_processes(process.pid):
+                    os.kill(pid, signal.SIGSTOP)
+                    if sent and not told:
+                        told = time.monotonic()
+                        process.send_signal(sent)
+                time.sleep(0.001)
+            assert told or not sent
+            took = time.monotonic() - (told or begin)
+            text = Path(f"{folder}/err").read_text()
+            assert took < 20 and "multithreaded fork from 1 site" in text, (took, text)
+            assert process.wait() in (66, 124, 128 + signal.SIGTERM), (process.returncode, text)
