@@ -198,7 +198,7 @@ static void
 take_environment(struct options *options)
 {
   static struct env_options env;
-  char warnings[4096];
+  char warnings[4096] = "";
   struct text text = {.bytes = warnings, .size = sizeof warnings};
   env_options_parse(&env, getenv("FORKHOUND_OPTIONS"), &text);
   if (env.help)
