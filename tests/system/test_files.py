@@ -1,5 +1,6 @@
 """What the command reads is what programs chose: it survives it, and says what it found."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -248,8 +249,8 @@ def test_symbolizers_that_all_hang():
     program = build_program("locks")
     for options, sent in ((("--time-limit", "4"), None), ((), signal.SIGTERM)):
         with tempfile.TemporaryDirectory() as folder, open(f"{folder}/err", "w+") as err, subprocess.Popen(
-                [COMMAND, "run", "--on-deadlock", "report", *options, "--", program, "normal"],
-                stdin=subprocess.DEVNULL, stderr=err, env=environment()) as process:
+                [COMMAND, "run", "--log", f"{folder}/events", "--on-deadlock", "report", *options, "--", program,
+                 "normal"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err, env=environment()) as process:
             begin, told = time.monotonic(), None
             while process.poll() is None and time.monotonic() < begin + 60:
                 for pid in names_processes(process.pid):
@@ -263,3 +264,6 @@ def test_symbolizers_that_all_hang():
             text = Path(f"{folder}/err").read_text()
             assert took < 20 and "multithreaded fork from 1 site" in text, (took, text)
             assert process.wait() in (66, 124, 128 + signal.SIGTERM), (process.returncode, text)
+            for fork in (e for e in read_events(f"{folder}/events") if e["event"] == "fork"):
+                with contextlib.suppress(ProcessLookupError):  # what SIGTERM has left behind
+                    os.kill(fork["child"], signal.SIGKILL)
